@@ -12,6 +12,10 @@ use queue_core::{Admin, Clock, QueueError, QueueErrorKind, QueueName, State};
 use crate::list::{DEPTH, OLDEST_READY_SECONDS, PAUSED, WORKERS, WORKERS_BUSY};
 use crate::process_metrics::ProcessMetrics;
 
+/// The cap of `queue_depth`. A sample is read every few seconds and no one waits for it, so it counts further than a summary does by
+/// default, and a chart shows whether a large backlog grows.
+const CAP: u64 = 100_000;
+
 /// The states of `queue_depth`. Completed and cancelled jobs are no backlog, and are kept only for inspection.
 const STATES: [State; 5] =
     [State::Scheduled, State::Available, State::Executing, State::Retryable, State::Discarded];
@@ -44,14 +48,14 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// Those of [`Admin::summary`] and [`Admin::workers`]. A queue that stores no announcements has no gauges of workers; that is
+    /// Those of [`Admin::summary_up_to`] and [`Admin::workers`]. A queue that stores no announcements has no gauges of workers; that is
     /// no error.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no gauge is set.
     pub async fn sample(&self) -> Result<(), QueueError> {
-        let sampled = async { Ok((self.queue.summary().await?, self.workers().await?)) }.await;
+        let sampled = async { Ok((self.queue.summary_up_to(CAP).await?, self.workers().await?)) }.await;
         let (queues, workers) = sampled.inspect_err(|_| self.metrics.count_store_failure("summary"))?;
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         self.set_queues(&queues, &mut reported.queues);

@@ -61,7 +61,7 @@ struct Scan<'a> {
     connection: &'a Connection,
     queue_id: i64,
     now: Timestamp,
-    /// The maximum number of entries of a state that are read: one more than the cap.
+    /// The greatest count: one more than the cap.
     limit: i64,
     cap: u64,
 }

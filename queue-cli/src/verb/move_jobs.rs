@@ -78,9 +78,9 @@ impl Move {
     }
 }
 
-/// Returns the number of unfinished jobs of a queue, as far as the store counts.
+/// Returns the number of unfinished jobs of a queue.
 async fn unfinished(store: &dyn Admin, queue: &str) -> Result<u64, QueueError> {
-    let summaries = store.summary().await?;
+    let summaries = store.summary_up_to(u64::MAX).await?;
     let summary = summaries.iter().find(|summary| summary.queue == *queue);
     let states = queue_core::State::ALL.into_iter().filter(|state| !state.is_finished());
     Ok(summary.map_or(0, |summary| states.map(|state| summary.of(state).jobs).sum()))

@@ -36,8 +36,8 @@ pub struct QueueSummary {
 }
 
 impl QueueSummary {
-    /// The default cap of each count.
-    pub const CAP: u64 = 100_000;
+    /// The default cap of each count. A call that counts up to it takes a few milliseconds at most.
+    pub const CAP: u64 = 10_000;
 
     /// Creates the summary of a queue without jobs.
     #[must_use]

@@ -39,7 +39,7 @@ impl Decorator for Unreadable {
 
 #[async_trait]
 impl AdminDecorator for Unreadable {
-    async fn summary(&self) -> Result<Vec<QueueSummary>, QueueError> {
+    async fn summary_up_to(&self, _cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
         Err(QueueError::unavailable("the disk is away"))
     }
 }

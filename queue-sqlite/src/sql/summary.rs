@@ -1,8 +1,14 @@
 //! The statements of a summary. Each reads the entries of one queue and state in an index, up to a limit.
+//!
+//! A count first skips as many entries as the limit allows. If there is one more, the answer is the limit. Otherwise the entries are
+//! counted. Skipping an entry takes two thirds of the time of counting one, and a count that reaches the limit is the common one in
+//! a store with many jobs.
 
 /// Counts the ready jobs of a queue: a walk over the index of ready jobs.
 pub(crate) const COUNT_READY: &str = "
-    select count(*) from (select 1 from queue_jobs where queue_id = ?1 and state = 1 limit ?2)";
+    select coalesce(
+        (select ?2 from queue_jobs where queue_id = ?1 and state = 1 limit 1 offset ?2 - 1),
+        (select count(*) from queue_jobs where queue_id = ?1 and state = 1))";
 
 /// Finds the first ready job of the next priority: a search in the index of ready jobs.
 pub(crate) const FIRST_READY: &str = "
@@ -11,13 +17,17 @@ pub(crate) const FIRST_READY: &str = "
 
 /// Counts the jobs of a queue and state whose time is later: a walk over the index by queue.
 pub(crate) const COUNT_LATER: &str = "
-    select count(*) from (select 1 from queue_jobs
-        where queue_id = ?1 and state = ?2 and state <> 2 and state_time > ?3 limit ?4)";
+    select coalesce(
+        (select ?4 from queue_jobs
+            where queue_id = ?1 and state = ?2 and state <> 2 and state_time > ?3 limit 1 offset ?4 - 1),
+        (select count(*) from queue_jobs where queue_id = ?1 and state = ?2 and state <> 2 and state_time > ?3))";
 
 /// Counts the jobs of a queue and state whose time has come: a walk over the index by queue.
 pub(crate) const COUNT_DUE: &str = "
-    select count(*) from (select 1 from queue_jobs
-        where queue_id = ?1 and state = ?2 and state <> 2 and state_time <= ?3 limit ?4)";
+    select coalesce(
+        (select ?4 from queue_jobs
+            where queue_id = ?1 and state = ?2 and state <> 2 and state_time <= ?3 limit 1 offset ?4 - 1),
+        (select count(*) from queue_jobs where queue_id = ?1 and state = ?2 and state <> 2 and state_time <= ?3))";
 
 /// Finds the first later time of a queue and state: a search in the index by queue.
 pub(crate) const FIRST_LATER: &str = "
@@ -41,10 +51,10 @@ mod tests {
         let ready = "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (queue_id=?";
         let by_queue = "SEARCH queue_jobs USING COVERING INDEX queue_jobs_by_queue (queue_id=? AND state=? AND state_time";
         let plans: [(&str, Vec<String>); 6] = [
-            (COUNT_READY, vec![format!("{ready})")]),
+            (COUNT_READY, vec![format!("{ready})"); 2]),
             (FIRST_READY, vec![format!("{ready} AND priority>?)")]),
-            (COUNT_LATER, vec![format!("{by_queue}>?)")]),
-            (COUNT_DUE, vec![format!("{by_queue}<?)")]),
+            (COUNT_LATER, vec![format!("{by_queue}>?)"); 2]),
+            (COUNT_DUE, vec![format!("{by_queue}<?)"); 2]),
             (FIRST_LATER, vec![format!("{by_queue}>?)")]),
             (
                 LEASES,
