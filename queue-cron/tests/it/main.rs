@@ -1,0 +1,5 @@
+//! The tests of cron expressions.
+
+mod mistakes;
+mod times;
+mod words;
