@@ -180,6 +180,7 @@ laws! {
         q49_of_many_pushes_of_a_key_one_is_stored,
         q50_a_key_is_free_after_its_job_finished,
         q51_replace_updates_a_job_that_has_not_started_and_follows_one_that_has,
+        q58_a_followup_may_take_the_key_that_its_parents_end_frees,
     }
     edges {
         q91_numbers_that_are_not_finite_are_refused,

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use queue_core::admin::Filter;
-use queue_core::{Delivery, Lease, NewJob, QueueErrorKind, Receipt, State, Transition, Unique};
+use queue_core::{
+    Delivery, Lease, NewJob, QueueErrorKind, Receipt, Settled, Settlement, State, Transition, Unique,
+};
 
 use super::harness::{QueueHarness, ids_of};
 use super::jobs::{MICROSECOND, SECOND, id, job, text};
@@ -267,4 +269,41 @@ pub(super) async fn q51_replace_updates_a_job_that_has_not_started_and_follows_o
         "and keeps it after the old one's end"
     );
     expect_eq!(ids_of(&harness.claim_up_to(9).await), [9, 3].map(id), "the jobs that are ready now");
+}
+
+/// Q58: A followup may take the unique key that its parent's end frees.
+pub(super) async fn q58_a_followup_may_take_the_key_that_its_parents_end_frees(harness: &QueueHarness) {
+    harness.push(vec![keyed(0, "chain")]).await;
+    let ends = [
+        Transition::complete(),
+        Transition::Discard { error: "never".into() },
+        Transition::Cancel { reason: "why".into() },
+    ];
+    for (number, end) in (0..).zip(ends) {
+        let parent = harness.claim_one().await;
+        let followups = vec![keyed(number + 1, "chain"), keyed(90, "chain").priority(-1)];
+        let settlement = Settlement::new(parent.lease, end.clone()).followups(followups);
+
+        expect_eq!(harness.settled(vec![settlement]).await, [Settled::Applied], "{end:?} with followups");
+
+        harness.is(id(number + 1), State::Available).await;
+        let second = harness.ok("`get`", harness.queue().get(id(90))).await;
+        assert!(second.is_none(), "two followups of {end:?} hold one key: {second:?}");
+        expect_eq!(
+            harness.receipts(vec![keyed(91, "chain")]).await,
+            [Receipt::Existing(id(number + 1))],
+            "the followup of {end:?} holds the key"
+        );
+    }
+    a_parent_that_goes_on_keeps_its_key(harness).await;
+}
+
+async fn a_parent_that_goes_on_keeps_its_key(harness: &QueueHarness) {
+    let parent = harness.claim_one().await;
+    let settlement = Settlement::new(parent.lease, Transition::Release).followups(vec![keyed(92, "chain")]);
+
+    expect_eq!(harness.settled(vec![settlement]).await, [Settled::Applied], "a release with a followup");
+
+    let followup = harness.ok("`get`", harness.queue().get(id(92))).await;
+    assert!(followup.is_none(), "a released job keeps its key, and its followup was stored: {followup:?}");
 }

@@ -256,6 +256,10 @@ bugs! {
     q50 keys_held_for_ever: room::KeysHeldForEver;
     /// T10, Q51
     q51 replace_that_keeps: room::ReplaceKeeps;
+    /// T10, Q58
+    q58 followups_before_their_parents_end: room::FollowupsMeetTheKey;
+    /// T10, Q58
+    q58 followups_without_their_key: room::FollowupsWithoutKeys;
     /// T10, Q91
     q91 non_finite_numbers_stored_as_null: edges::NotFiniteAsNull;
     /// T10, Q92

@@ -135,3 +135,39 @@ impl Bug for FollowupsWait {
         Ok(settled)
     }
 }
+
+/// Stores followups as if their parent still held its key.
+#[derive(Default)]
+pub(super) struct FollowupsMeetTheKey;
+
+#[async_trait]
+impl Bug for FollowupsMeetTheKey {
+    async fn settle(
+        &self,
+        queue: &ModelQueue,
+        mut batch: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        for settlement in &mut batch {
+            let parent = queue.get(settlement.lease.job).await?.and_then(|parent| parent.unique);
+            let key = |job: &NewJob| job.unique.as_ref().map(|unique| unique.key.clone());
+            settlement.followups.retain(|followup| parent.is_none() || key(followup) != parent);
+        }
+        queue.settle(batch).await
+    }
+}
+
+#[derive(Default)]
+pub(super) struct FollowupsWithoutKeys;
+
+#[async_trait]
+impl Bug for FollowupsWithoutKeys {
+    async fn settle(
+        &self,
+        queue: &ModelQueue,
+        mut batch: Vec<Settlement>,
+    ) -> Result<Vec<Settled>, QueueError> {
+        let followups = batch.iter_mut().flat_map(|settlement| &mut settlement.followups);
+        followups.for_each(|followup| followup.unique = None);
+        queue.settle(batch).await
+    }
+}
