@@ -18,5 +18,6 @@ pub(crate) mod readable;
 mod reports;
 pub(crate) mod retry;
 pub(crate) mod runtime;
+pub(crate) mod tick;
 mod waits;
 pub(crate) mod worker;

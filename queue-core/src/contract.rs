@@ -36,6 +36,7 @@ pub(crate) mod progress;
 pub(crate) mod queue;
 pub(crate) mod reason;
 pub(crate) mod record;
+pub(crate) mod recurrence;
 pub(crate) mod result;
 pub(crate) mod settlement;
 pub(crate) mod sort;

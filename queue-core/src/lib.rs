@@ -114,6 +114,7 @@ pub use attempt::outcome::{Failure, FailureCause, JobError, Outcome, OutcomeKind
 pub use attempt::queue_call::QueueCall;
 pub use attempt::retry::{RetryContext, RetryPolicy};
 pub use attempt::runtime::{Blocking, Runtime};
+pub use attempt::tick::Tick;
 pub use attempt::worker::{Layer, Worker};
 pub use contract::admin::Admin;
 pub use contract::announcement::Announcement;
@@ -133,6 +134,7 @@ pub use contract::on_discard::OnDiscard;
 pub use contract::progress::JobProgress;
 pub use contract::queue::{Delivery, Demand, Queue, Receipt};
 pub use contract::record::{JobRecord, State};
+pub use contract::recurrence::{CatchUp, Overlap, Recurrence, Timing};
 pub use contract::result::StoredResult;
 pub use contract::settlement::{Settled, Settlement, Transition};
 pub use contract::status::JobStatus;
@@ -145,6 +147,7 @@ pub use runner::attempt_runner::{AttemptResult, AttemptRunner, MakeSpan};
 pub use runner::handle::{Ended, JobHandle};
 pub use runner::job_kind::JobKind;
 pub use runner::kind::{Job, JobOptions};
+pub use runner::recurring::RecurringJob;
 pub use runner::registry::Jobs;
 pub use services::{
     BuildError, CallScope, Dependency, Exclusive, FromScope, Key, Keyed, Problem, Scope, ServiceError,

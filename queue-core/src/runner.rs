@@ -10,5 +10,6 @@ pub(crate) mod job_kind;
 pub(crate) mod kind;
 mod lazy_on_discard;
 mod on_discard;
+pub(crate) mod recurring;
 pub(crate) mod registry;
 mod report;

@@ -281,6 +281,11 @@ impl JobContext {
         self.0.reports.set_progress(progress);
     }
 
+    /// Passes an event about this attempt to the observers of its service. For code that extends the framework.
+    pub fn observe(&self, event: impl FnOnce(JobFacts) -> Event) {
+        self.environment().observe(|| event(self.facts()));
+    }
+
     /// Notes whether the services of the attempt are being disposed.
     pub(crate) fn note_closing(&self, is_closing: bool) {
         self.0.is_closing.store(is_closing, Ordering::SeqCst);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::attempt::operator_action::OperatorAction;
 use crate::attempt::outcome::Outcome;
 use crate::attempt::queue_call::QueueCall;
+use crate::contract::clock::Timestamp;
 use crate::contract::expiry_feed::ExpiredJob;
 use crate::contract::id::JobId;
 use crate::contract::lease::Fence;
@@ -154,6 +155,19 @@ pub enum Event {
         name: JobName,
         /// The queue of the followup.
         queue: QueueName,
+    },
+    /// Ticks of a schedule enqueue nothing, because they are later than their schedule allows.
+    TicksSkipped {
+        /// The job of the tick that was performed.
+        job: JobFacts,
+        /// The schedule, as `group/name`.
+        schedule: String,
+        /// The number of ticks. Above 1,000, it is less than the true number.
+        count: u64,
+        /// The instant of the first one.
+        first: Timestamp,
+        /// The instant of the last one.
+        last: Timestamp,
     },
     /// The lease was lost while the attempt ran.
     LeaseLost(JobFacts),

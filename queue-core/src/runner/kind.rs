@@ -13,6 +13,7 @@ use crate::attempt::retry::RetryPolicy;
 use crate::contract::body::Body;
 use crate::contract::job::NewJob;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::recurrence::Recurrence;
 use crate::contract::unique::Unique;
 use crate::runner::lazy_on_discard::LazyOnDiscard;
 use crate::services::{Dependency, Scope};
@@ -41,6 +42,12 @@ pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Clone + PartialEq + S
     #[must_use]
     fn options() -> JobOptions {
         JobOptions::new()
+    }
+
+    /// Returns the times at which a program that lists such jobs enqueues one, if it is to do so.
+    #[must_use]
+    fn recurrence() -> Option<Recurrence> {
+        None
     }
 
     /// Returns the unique key of this job, if such jobs have one.

@@ -14,6 +14,7 @@ use crate::contract::body::{Body, DecodeError};
 use crate::contract::name::{JobName, QueueName};
 use crate::runner::job_kind::JobKind;
 use crate::runner::kind::{Job, JobOptions};
+use crate::runner::recurring::RecurringJob;
 use crate::services::{Dependency, Problem, Scope, ServiceKey, Services, nearest};
 
 /// Creates a list of jobs: `jobs![send_welcome, reports::build_report]`.
@@ -125,6 +126,12 @@ impl Jobs {
         queues
     }
 
+    /// Returns the jobs that a schedule enqueues: those with `cron` or `every` in their attribute, in the order of the list.
+    #[must_use]
+    pub fn recurring(&self) -> Vec<RecurringJob> {
+        self.entries.iter().filter_map(|entry| (entry.recurring)()).collect()
+    }
+
     /// Returns a sentence for each default queue of these jobs that is not among the `served` queues.
     #[must_use]
     pub fn unserved(&self, served: &[QueueName]) -> Vec<String> {
@@ -212,6 +219,7 @@ pub(crate) struct Entry {
     aliases: &'static [&'static str],
     pub(crate) options: JobOptions,
     dependencies: fn() -> Vec<Dependency>,
+    recurring: fn() -> Option<RecurringJob>,
     handler: Box<dyn Handler>,
 }
 
@@ -222,6 +230,7 @@ impl Entry {
             aliases: J::ALIASES,
             options: J::options(),
             dependencies: J::dependencies,
+            recurring: RecurringJob::of::<J>,
             handler: Box::new(TypedHandler(PhantomData::<fn() -> J>)),
         }
     }

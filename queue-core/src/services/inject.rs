@@ -16,7 +16,7 @@ use crate::attempt::context::JobContext;
     message = "`{Self}` can't be injected",
     label = "not an injectable type",
     note = "in a job's `#[inject]` parameter write `&T`, `&dyn Trait`, `Arc<T>`, `Option<&T>`, `&mut T` for a unit of \
-            work, `&JobContext`, `CancellationToken` or `&dyn Queue`",
+            work, `&JobContext`, `CancellationToken`, `&Tick` or `&dyn Queue`",
     note = "in a factory's parameter write `Arc<T>`, `Option<Arc<T>>`, `Keyed<K, T>`, `JobContext` or `CancellationToken`",
     note = "a service must be `Send + Sync`: a trait says so with `trait Mailer: Send + Sync`"
 )]

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{RecordsCompletion, ServiceError, ServiceKey, Services};
 use crate::attempt::context::JobContext;
 use crate::attempt::outcome::{Outcome, OutcomeKind};
+use crate::attempt::tick::Tick;
 use crate::contract::queue::Queue;
 use crate::contract::result::StoredResult;
 
@@ -235,6 +236,8 @@ impl Scope {
             Some(Arc::new(Arc::new(context.token().clone())))
         } else if key.is_of::<dyn Queue>() {
             Some(Arc::new(context.runner().queue.clone()))
+        } else if key.is_of::<Tick>() {
+            Some(Arc::new(Arc::new(Tick::of(context))))
         } else {
             None
         }
@@ -246,6 +249,7 @@ pub(super) fn is_built_in(key: ServiceKey) -> bool {
     key.is_of::<JobContext>()
         || key.is_of::<CancellationToken>()
         || key.is_of::<dyn Queue>()
+        || key.is_of::<Tick>()
         || key.is_of::<RecordsCompletion>()
 }
 
