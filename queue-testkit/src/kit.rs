@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use queue_core::backend::Subscription;
-use queue_core::{Admin, AttemptRunner, Job, JobId, JobRecord, Jobs, QueueError, Timestamp};
+use queue_core::{Admin, AttemptRunner, Job, JobId, JobRecord, Jobs, QueueError, Tick, Timestamp};
 
 pub use builder::TestKitBuilder;
 pub use clock::KitClock;
@@ -241,7 +241,7 @@ impl TestKit {
     pub fn report(&self) -> Run {
         let attempts = self.progress().attempts.clone();
         let mut waiting = self.records();
-        waiting.retain(|record| !record.state.is_finished());
+        waiting.retain(|record| !record.state.is_finished() && !Tick::waits_in(&record.queue));
         Run::new(attempts, waiting)
     }
 
@@ -261,10 +261,13 @@ impl TestKit {
         self.progress().attempts.iter().rev().find(|attempt| attempt.facts.id == id)?.note
     }
 
-    /// Returns the unfinished jobs.
+    /// Returns the unfinished jobs, without the ticks of schedules.
     async fn waiting(&self) -> Result<Vec<JobRecord>, KitError> {
         let unfinished = self.queue.store().unfinished().await;
-        unfinished.map_err(|source| KitError::Queue { operation: "list the jobs", source })
+        let mut unfinished =
+            unfinished.map_err(|source| KitError::Queue { operation: "list the jobs", source })?;
+        unfinished.retain(|job| !Tick::waits_in(&job.queue));
+        Ok(unfinished)
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {

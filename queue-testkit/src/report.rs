@@ -97,7 +97,8 @@ impl Run {
         })
     }
 
-    /// Returns the jobs that were unfinished at the end: due after the horizon, or in a paused queue.
+    /// Returns the jobs that were unfinished at the end: due after the horizon, or in a paused queue. The ticks of schedules are left
+    /// out.
     #[must_use]
     pub fn waiting(&self) -> &[JobRecord] {
         &self.waiting

@@ -1,7 +1,7 @@
 //! Reading the store: its jobs, its queues, and when something is due next.
 
 use queue_core::admin::{Filter, QueueCounts};
-use queue_core::{Admin as _, AdminExt as _, JobRecord, QueueError, QueueName, Timestamp};
+use queue_core::{Admin as _, AdminExt as _, JobRecord, QueueError, QueueName, Tick, Timestamp};
 
 use super::timed::Timed;
 
@@ -14,6 +14,13 @@ pub(super) enum NextEvent {
     Now,
     /// No job becomes ready by itself.
     Never,
+}
+
+/// Whether a run waits for the next ticks of schedules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ticks {
+    Awaited,
+    Left,
 }
 
 impl Timed {
@@ -50,15 +57,20 @@ impl Timed {
         self.call(|queue| async move { queue.counts().await }).await
     }
 
-    /// Returns the next event after `now`.
-    pub(super) async fn next_event(&self, now: Timestamp) -> Result<NextEvent, QueueError> {
-        if let Some(model) = self.as_model() {
+    /// Returns the next event after `now`. Without `ticks`, the ticks of schedules, which never end, are left out.
+    pub(super) async fn next_event(&self, now: Timestamp, ticks: Ticks) -> Result<NextEvent, QueueError> {
+        let counts = self.counts().await?;
+        let has_ticks = |counts: &QueueCounts| counts.unfinished() > 0 && Tick::waits_in(&counts.queue);
+        let ignores_ticks = ticks == Ticks::Left && counts.iter().any(has_ticks);
+        if let Some(model) = self.as_model().filter(|_| !ignores_ticks) {
             return Ok(model.next_due().map_or(NextEvent::Never, NextEvent::At));
         }
-        let counts = self.counts().await?;
         let mut next = NextEvent::Never;
         for job in self.unfinished_of(&counts).await? {
             let due = job.lease_expires_at.unwrap_or(job.run_at);
+            if ignores_ticks && due > now && Tick::waits_in(&job.queue) {
+                continue;
+            }
             if due > now {
                 next = next.or(NextEvent::At(due));
             } else if !counts.iter().any(|counts| counts.paused && counts.queue == job.queue) {

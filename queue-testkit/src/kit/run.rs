@@ -6,7 +6,7 @@ use queue_core::Timestamp;
 
 use super::clock::Pace;
 use super::error::listed;
-use super::records::NextEvent;
+use super::records::{NextEvent, Ticks};
 use super::{KitError, TestKit, readable};
 use crate::report::{AttemptReport, Run};
 
@@ -25,6 +25,8 @@ impl TestKit {
     }
 
     /// Runs jobs and moves the clock to the next due job, until no job is due within the horizon.
+    ///
+    /// It does not wait for the next tick of a schedule, since schedules never end. [`run_for`](Self::run_for) does.
     ///
     /// # Errors
     ///
@@ -73,7 +75,7 @@ impl TestKit {
                 }
                 continue;
             }
-            match self.next_event().await? {
+            match self.next_event(until).await? {
                 NextEvent::At(due) if due <= end => self.wait_until(due).await?,
                 NextEvent::Now => self.wait_for_lock(&mut locked_since).await?,
                 NextEvent::At(_) | NextEvent::Never => break,
@@ -86,8 +88,9 @@ impl TestKit {
         Ok(Run::new(attempts, self.waiting().await?))
     }
 
-    async fn next_event(&self) -> Result<NextEvent, KitError> {
-        let read = || self.queue.store().next_event(self.now());
+    async fn next_event(&self, until: Until) -> Result<NextEvent, KitError> {
+        let ticks = if until == Until::Idle { Ticks::Left } else { Ticks::Awaited };
+        let read = || self.queue.store().next_event(self.now(), ticks);
         self.watched(self.retry_transient("list the jobs", read)).await
     }
 
