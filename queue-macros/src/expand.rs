@@ -7,6 +7,7 @@ mod implementation;
 mod options;
 mod payload;
 mod perform;
+mod recurrence;
 mod service;
 mod span;
 mod unique;

@@ -50,7 +50,7 @@ use model::Job;
 /// # Parameters
 ///
 /// A parameter marked `#[inject]` is a service, taken from the scope when the job is performed:
-/// `&T`, `&dyn Trait`, `Arc<T>`, `Option<&T>`, `&mut T` for a unit of work, `&JobContext`, `CancellationToken`, `&dyn Queue`.
+/// `&T`, `&dyn Trait`, `Arc<T>`, `Option<&T>`, `&mut T` for a unit of work, `&JobContext`, `CancellationToken`, `&Tick`, `&dyn Queue`.
 /// `#[inject("replica")]` takes the service registered under that key.
 ///
 /// All other parameters are payload and stored with the job, so their types need `Debug`, `Clone`, `PartialEq`, `Serialize`
@@ -87,6 +87,11 @@ use model::Job;
 /// | `unique` | one unfinished job for each payload | not unique |
 /// | `unique = "user:{user_id}"` | one unfinished job for each value of this key | |
 /// | `unique(key = "…", within = "1h", replace)` | the same, held for an hour; a second push replaces the first | |
+/// | `cron = "0 2 * * *"` | a schedule of `queue-schedules` enqueues the job at these times; each parameter needs a default | no schedule |
+/// | `every = "15m"` | a schedule enqueues the job at the multiples of this interval since 1970 | no schedule |
+/// | `zone = "Europe/Berlin"` | the time zone of `cron` | UTC |
+/// | `overlap = "skip"`, `"follow"`, `"allow"` | what a tick does while an earlier job is unfinished: enqueue none, let one wait, enqueue another | `skip` |
+/// | `catch_up = "latest"`, `"all"`, `"skip"` | which ticks that no process took in time enqueue their jobs: the newest, each of the last day, none later than a minute | `latest` |
 /// | `on_discard = path::to::job` | the job that is stored if this one is discarded; its function takes a `queue_core::Discarded` | none, or the default of the service |
 /// | `blocking` | runs a plain `fn` on a thread where it may block | the function is `async` |
 /// | `crate = path` | the path of `queue_core`, if it was renamed or is re-exported by another crate | `::queue_core` |

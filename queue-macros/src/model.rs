@@ -3,10 +3,12 @@
 mod attribute;
 mod function;
 mod parameter;
+mod recurrence;
 
 pub(crate) use attribute::{Attribute, Backoff, Unique, UniqueKey};
 pub(crate) use function::Function;
 pub(crate) use parameter::{Field, InjectKind, Invalid, Parameter, SerdeMode, Service, Storage};
+pub(crate) use recurrence::{CatchUpWord, OverlapWord, RecurrenceArguments};
 
 /// A function that can be a job, with its attribute.
 pub(crate) struct Job {

@@ -8,6 +8,7 @@ mod function;
 mod inject;
 mod literal;
 mod name;
+mod recurrence;
 mod template;
 mod unique;
 

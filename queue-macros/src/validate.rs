@@ -3,6 +3,7 @@
 mod names;
 mod parameter;
 mod payload;
+mod recurrence;
 mod serde_mode;
 mod service;
 mod signature;
@@ -25,5 +26,6 @@ pub(crate) fn validate(
     let parameters = parameter::parameters(function, diagnostics);
     service::check_exclusive(&parameters, diagnostics);
     unique::check(attribute, &parameters, diagnostics);
+    recurrence::check(&attribute.recurrence, diagnostics);
     parameters
 }

@@ -6,6 +6,7 @@ use syn::ext::IdentExt as _;
 
 use super::options::options;
 use super::perform::{output, perform};
+use super::recurrence::recurrence;
 use super::unique::unique;
 use super::{allow_lints, hygienic_span, service};
 use crate::model::{Field, Job, Storage};
@@ -22,6 +23,7 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
     let aliases = &job.attribute.aliases;
     let fields = job.fields().map(shown);
     let options = options(&job.attribute);
+    let recurrence = recurrence(&job.attribute);
     let unique = unique(job);
     let dependencies = job.services().map(|wanted| service::dependency(wanted, &job.attribute));
     let output = output(job);
@@ -42,6 +44,7 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
             #output
 
             #options
+            #recurrence
             #unique
 
             fn dependencies() -> ::std::vec::Vec<#private::Dependency> {

@@ -6,6 +6,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote_spanned};
 use syn::{LitStr, Path};
 
+use super::recurrence::RecurrenceArguments;
+
 /// The arguments of the attribute; the framework's defaults apply to missing ones.
 #[derive(Default)]
 pub(crate) struct Attribute {
@@ -17,6 +19,8 @@ pub(crate) struct Attribute {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) priority: Option<i32>,
     pub(crate) unique: Option<Unique>,
+    /// When a schedule enqueues the job.
+    pub(crate) recurrence: RecurrenceArguments,
     /// The job that is stored on a discard.
     pub(crate) on_discard: Option<Path>,
     /// The span of `blocking`.

@@ -10,6 +10,7 @@ use super::duration::duration;
 use super::entries::entries;
 use super::literal::{equals, none, string};
 use super::name::check;
+use super::recurrence::{self, recurrence};
 use super::unique::unique;
 use crate::diagnostics::Diagnostics;
 use crate::model::Attribute;
@@ -23,6 +24,11 @@ const KNOWN: &[&str] = &[
     "backoff",
     "priority",
     "unique",
+    "cron",
+    "every",
+    "zone",
+    "overlap",
+    "catch_up",
     "on_discard",
     "blocking",
     "crate",
@@ -85,6 +91,7 @@ fn entry(
             attribute.on_discard = Some(on_discard(input)?);
         }
         "unique" => attribute.unique = Some(unique(input, diagnostics)?),
+        name if recurrence::KEYS.contains(&name) => recurrence(key, input, &mut attribute.recurrence)?,
         "blocking" => {
             attribute.blocking = Some(key.span());
             none(key, input)?;

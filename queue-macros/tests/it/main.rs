@@ -6,6 +6,7 @@ mod forms;
 mod function;
 mod options;
 mod payload;
+mod recurrence;
 mod services;
 mod stored;
 mod unique;

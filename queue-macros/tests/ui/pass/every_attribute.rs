@@ -30,6 +30,16 @@ mod alerts {
 #[background_job()]
 async fn empty_parentheses() {}
 
+#[background_job(cron = "0 3 * * MON", zone = "Europe/Berlin", overlap = "allow", catch_up = "all")]
+async fn weekly(#[inject] tick: &queue_core::Tick) {
+    println!("{}", tick.at());
+}
+
+#[background_job(every = "15m", overlap = "follow", catch_up = "skip")]
+async fn often(#[serde(default)] limit: u32) {
+    let _ = limit;
+}
+
 #[background_job(blocking, unique = "all", alias = "old", backoff = fixed("5s"))]
 fn index(documents: Vec<String>) -> Result<(), String> {
     documents.first().map(drop).ok_or_else(|| "no documents".to_owned())
