@@ -1,0 +1,13 @@
+//! The laws of schedules.
+
+mod catching_up;
+mod changes;
+mod declaring;
+mod fleet;
+mod hosted;
+mod instants;
+mod kit;
+mod operating;
+mod overlap;
+mod stores;
+mod world;
