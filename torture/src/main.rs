@@ -6,10 +6,11 @@
 //! - `kills.rs`: producers and workers are processes, killed with SIGKILL at random moments under load.
 //!   Each records its calls and their answers (`queue_conformance::load`), and `queue_conformance::history` judges all records.
 //! - `stops.rs`: workers that are stopped by SIGTERM under load.
+//! - `ticks.rs`: processes with a schedule, killed with SIGKILL at random moments.
 //! - `disk_full.rs`: pushes until the disk is full, frees space, and continues.
 //! - `corrupt_file.rs`: files that are not, or no longer, a database.
 //!
-//! `postgres` runs the kills, the stops and the full disk against a server of its own, and kills that server too. Two more
+//! `postgres` runs the kills, the stops, the ticks and the full disk against a server of its own, and kills that server too. Two more
 //! scenarios have servers of their own, and their load in this process (`hosted.rs`):
 //!
 //! - `credentials.rs`: a password that changes under load, while every session is cut.
@@ -34,6 +35,7 @@ mod queue;
 mod report;
 mod soak;
 mod stops;
+mod ticks;
 
 use std::process::ExitCode;
 
@@ -52,6 +54,7 @@ async fn main() -> ExitCode {
         Command::Soak(soak) => Ok(print_result("soak", None, soak::run(&soak).await)),
         Command::Stops(stops) => Ok(print_result("stops", None, stops::run(&stops).await)),
         Command::Serve(serve) => stops::worker::run(&serve).await.map(|()| true),
+        Command::Tick(tick) => ticks::worker::run(&tick).await.map(|()| true),
         Command::Judge { folder } => Ok(print_result("judge", None, kills::judge_again(&folder).await)),
         Command::Producer(role) => kills::produce(&role).await.map(|()| true),
         Command::Application(role) => kills::application::run(&role).await.map(|()| true),
@@ -85,6 +88,9 @@ async fn torture_sqlite(torture: &Torture) -> bool {
     if torture.includes(Scenario::Stops) {
         passed &= print_result("stops", Some(seed), stops::of(torture.stops, seed, None).await);
     }
+    if torture.includes(Scenario::Ticks) {
+        passed &= print_result("ticks", Some(seed), ticks::run(torture.tick_kills, seed, None).await);
+    }
     println!("\n{}", if passed { "the queue passed" } else { "the queue FAILED" });
     passed
 }
@@ -111,6 +117,11 @@ async fn torture_postgres(torture: &Torture) -> Result<bool, BoxError> {
     if torture.includes(Scenario::Stops) {
         let server = Postgres::start(Durability::Full, &[])?;
         passed &= print_result("stops", Some(seed), stops::of(torture.stops, seed, Some(&server)).await);
+    }
+    if torture.includes(Scenario::Ticks) {
+        let server = Postgres::start(Durability::Full, &[])?;
+        passed &=
+            print_result("ticks", Some(seed), ticks::run(torture.tick_kills, seed, Some(&server)).await);
     }
     println!("\n{}", if passed { "the queue passed" } else { "the queue FAILED" });
     Ok(passed)

@@ -42,6 +42,9 @@ pub(crate) enum Command {
     /// Works on one queue, until SIGTERM or until its standard input ends.
     #[command(hide = true)]
     Serve(Serve),
+    /// Performs the ticks of a schedule, until it is killed or its standard input ends.
+    #[command(hide = true)]
+    Tick(Tick),
     /// Fills a file up to this process's limit on file sizes.
     #[command(hide = true)]
     Fill(Fill),
@@ -62,6 +65,9 @@ pub(crate) struct Torture {
     /// Stops workers by SIGTERM this many times.
     #[arg(long, default_value_t = 20)]
     pub(crate) stops: u32,
+    /// Kills this many processes that have a schedule.
+    #[arg(long, default_value_t = 30)]
+    pub(crate) tick_kills: u32,
     /// Changes the password of a queue in PostgreSQL this many times.
     #[arg(long, default_value_t = 5)]
     pub(crate) rotations: u32,
@@ -101,6 +107,8 @@ pub(crate) enum Scenario {
     Kills,
     /// Workers stopped by SIGTERM.
     Stops,
+    /// Killed processes with a schedule.
+    Ticks,
 }
 
 /// The settings of a soak.
@@ -159,6 +167,14 @@ pub(crate) struct Serve {
     /// The name of the queue.
     #[arg(long)]
     pub(crate) queue: String,
+}
+
+/// The settings of a process with a schedule.
+#[derive(Debug, Args)]
+pub(crate) struct Tick {
+    /// The file, or the URL of the database.
+    #[arg(long)]
+    pub(crate) location: Location,
 }
 
 /// The settings of the process that fills a file.
