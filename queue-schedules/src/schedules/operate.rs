@@ -160,25 +160,22 @@ impl Schedules {
         Ok(ticks.len())
     }
 
-    /// Ends a schedule: its tick is cancelled. If a tick is being performed, a removed schedule takes its place, so that the next tick
-    /// is not stored.
+    /// Ends a schedule: a removed one takes the place of its tick, and keeps the key until no tick can be performed any more. So the
+    /// next tick of one that is being performed is not stored.
     pub(super) async fn retire(&self, tick: &JobRecord, stored: &StoredSchedule) -> Result<(), QueueError> {
         let removed = StoredSchedule { is_removed: true, is_paused: false, ..stored.clone() };
         let unique = Unique::new(removed.key()).replace();
         let receipt = self.push_one(removed.tick()?.unique(unique).delay(KEY_KEPT)).await?;
-        if let Receipt::Replaced(id) = receipt {
-            return self.cancel(id, "the schedule was removed").await;
-        }
         self.end_earlier(tick, receipt, "the schedule was removed").await
     }
 
-    /// Cancels the tick whose place another one has taken, if it was being performed. If it completes nevertheless, its jobs stand.
+    /// Cancels the tick whose place another one has taken, if it was being performed. If it completes before it learns of that, its jobs
+    /// stand.
     async fn end_earlier(&self, tick: &JobRecord, receipt: Receipt, why: &str) -> Result<(), QueueError> {
-        if matches!(receipt, Receipt::Stored(_)) { self.cancel(tick.id, why).await } else { Ok(()) }
-    }
-
-    async fn cancel(&self, tick: queue_core::JobId, why: &str) -> Result<(), QueueError> {
-        match self.queue.cancel(tick, why).await {
+        if !matches!(receipt, Receipt::Stored(_)) {
+            return Ok(());
+        }
+        match self.queue.cancel(tick.id, why).await {
             Err(error) if error.kind() == QueueErrorKind::NotFound => Ok(()),
             other => other.map(drop),
         }

@@ -1,13 +1,17 @@
 //! The hosted service: it stores the schedules at its start, and performs their ticks.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{Filter, JobPage, PageRequest};
 use queue_core::backend::{AdminDecorator, Decorator};
-use queue_core::{Admin as _, NewJob, Queue as _, QueueError, Receipt, Services, background_job, jobs};
+use queue_core::{
+    Admin as _, Delivery, Demand, NewJob, Queue as _, QueueError, Receipt, Services, Tick, background_job,
+    jobs,
+};
 use queue_schedules::Schedules;
 use queue_tokio::{Host, MemoryQueue, QueueService};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -49,12 +53,20 @@ async fn two_hosts_share_a_schedule() -> TestResult {
     Ok(())
 }
 
-/// A queue whose first lists fail.
+/// A queue whose first lists fail, and that notes for how long ticks are claimed.
 #[derive(Clone)]
-struct Down(MemoryQueue, Arc<AtomicU32>);
+struct Down(MemoryQueue, Arc<AtomicU32>, Arc<Mutex<HashSet<Duration>>>);
 
+#[async_trait]
 impl Decorator for Down {
     type Inner = MemoryQueue;
+
+    async fn claim(&self, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        if demand.queues.iter().any(Tick::waits_in) {
+            self.2.lock().unwrap_or_else(PoisonError::into_inner).insert(demand.lease);
+        }
+        self.0.claim(demand).await
+    }
 
     fn inner(&self) -> &MemoryQueue {
         &self.0
@@ -76,10 +88,10 @@ impl AdminDecorator for Down {
     }
 }
 
-/// H31: A host that starts while the store is down stores its schedules once the store is back.
+/// H31: A host that starts while the store is down stores its schedules once the store is back. Ticks are claimed for 5 s.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_at_the_start_is_waited_for() -> TestResult {
-    let queue = Down(MemoryQueue::new(), Arc::new(AtomicU32::new(3)));
+    let queue = Down(MemoryQueue::new(), Arc::new(AtomicU32::new(3)), Arc::default());
     let (ticks, mut received) = unbounded_channel::<()>();
     let host = Host::builder()
         .services(Services::builder().singleton(ticks).build()?)
@@ -91,5 +103,7 @@ async fn a_store_that_is_down_at_the_start_is_waited_for() -> TestResult {
 
     received.recv().await.expect("the schedule is stored");
     running.stop().await?;
+    let leases = queue.2.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    assert_eq!(leases, HashSet::from([Duration::from_secs(5)]));
     Ok(())
 }
