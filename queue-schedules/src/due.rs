@@ -42,16 +42,13 @@ impl Due {
         timetable: &Timetable,
         recurrence: &Recurrence,
     ) -> Self {
+        let within = recurrence.within;
         let (most, limit) = match recurrence.catch_up {
-            CatchUp::All { at_most } => (at_most, Some(A_DAY)),
+            CatchUp::All { at_most } => (at_most, within.or(Some(A_DAY))),
             CatchUp::Skip { grace } => {
-                (CatchUp::MOST, Some(recurrence.within.map_or(grace, |within| grace.min(within))))
+                (CatchUp::MOST, Some(within.map_or(grace, |within| grace.min(within))))
             }
-            _ => (1, None),
-        };
-        let limit = match recurrence.catch_up {
-            CatchUp::Skip { .. } => limit,
-            _ => recurrence.within.or(limit),
+            _ => (1, within),
         };
         // A tick may be exactly as late as the limit.
         let oldest = limit.map_or(after, |limit| {

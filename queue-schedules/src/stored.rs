@@ -149,8 +149,8 @@ impl StoredSchedule {
     fn in_place_of(self, stored: &Self, tick: &JobRecord) -> Self {
         let decided = stored.decided(tick.id, tick.pushed_at);
         let is_performed = tick.state == State::Executing;
-        // A tick that is being performed decides on the ticks up to the one for which it was stored, and is not ended by a change. A
-        // pause ends it.
+        // A change does not end a tick that has started: it is performed, perhaps once more, and this one follows it. If it is being
+        // performed, it decides on the ticks up to its own, otherwise on all up to this push. A pause ends it, so all are left.
         let performed = (is_performed && !self.is_paused).then_some(tick.run_at).filter(|at| *at > decided);
         let is_read = tick.attempt == 0 || !is_performed && !self.is_paused;
         Self {

@@ -1,6 +1,6 @@
 //! A schedule that a program declares, and the mistakes that can be found before it starts.
 
-use queue_core::{Limits, NewJob, QueueError, Recurrence, RecurringJob};
+use queue_core::{Body, Limits, NewJob, QueueError, Recurrence, RecurringJob};
 
 use crate::job_template::JobTemplate;
 use crate::stored::StoredSchedule;
@@ -22,6 +22,9 @@ const LONGEST_GROUP: usize = 100;
 
 /// The longest name of a schedule, which becomes a part of unique keys.
 const LONGEST_NAME: usize = 150;
+
+/// The room that the state of a schedule takes in its tick, in bytes.
+const SPARE: usize = 1 << 10;
 
 impl Declared {
     pub(super) fn of_job(job: RecurringJob) -> Self {
@@ -78,9 +81,15 @@ impl Schedules {
             revision: self.revision,
             ..StoredSchedule::new(&self.group, name, recurrence, job)
         };
-        // A tick that could not store its job would be discarded, and the schedule with it.
-        let sample = stored.job_at(queue_core::Timestamp::MAX, u64::MAX);
-        Limits::default().check(&[sample, stored.tick()?]).map_err(|error| invalid(sentence(&error)))?;
+        // A tick that could not store its job, or the next tick, would be discarded, and the schedule with it.
+        let job = stored.job_at(queue_core::Timestamp::MAX, u64::MAX);
+        let mut tick = stored.tick()?;
+        tick.body = Body::stored(tick.body.encode()?);
+        let limits = Limits::default();
+        limits
+            .payload(limits.payload - SPARE)
+            .check(&[job, tick])
+            .map_err(|error| invalid(sentence(&error)))?;
         Ok(stored)
     }
 }
