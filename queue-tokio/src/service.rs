@@ -339,11 +339,18 @@ impl HostedService for QueueService {
     }
 
     fn unserved(&self, served: &[QueueName]) -> Vec<Problem> {
+        let name = &self.settings.name;
         let unserved = self.jobs.unserved(served).into_iter();
+        let unserved = unserved.map(|unserved| {
+            Problem::new(format!("{unserved}: add the queue to `QueueService::queues` of the service `{name}`, or to another service"))
+        });
+        let unscheduled = self.jobs.unscheduled(served).into_iter();
         unserved
-            .map(|unserved| {
-                Problem::new(format!("{unserved}: add the queue to `QueueService::queues` of the service `{}`, or to another service", self.settings.name))
-            })
+            .chain(unscheduled.map(|unscheduled| {
+                Problem::new(format!(
+                    "{unscheduled}: add `Schedules::new(..).jobs(..)` of `queue-schedules` as a service"
+                ))
+            }))
             .collect()
     }
 

@@ -16,6 +16,11 @@ async fn has_defaults(#[serde(default)] year: u32, month: Option<u32>) {
     let _ = (year, month);
 }
 
+#[background_job]
+async fn large(text: String) {
+    drop(text);
+}
+
 fn problems(schedules: &Schedules) -> Vec<String> {
     schedules.check(&Services::none()).iter().map(ToString::to_string).collect()
 }
@@ -51,6 +56,10 @@ fn each_mistake_is_a_problem_with_what_to_do() {
             "a parameter of `lacks_a_default` has no default: missing field `year`",
         ),
         (declare().every("", HOUR, note::new()), "a name has 1 to 150 bytes"),
+        (
+            declare().every("a", HOUR, large::new("x".repeat((1 << 20) - 100))),
+            "`payload` has 1048487 bytes, the limit is 1047552",
+        ),
         (Schedules::new("a/b", MemoryQueue::new()).every("a", HOUR, note::new()), "the group `a/b`"),
     ];
 
@@ -85,4 +94,17 @@ fn a_schedule_into_an_unserved_queue_is_named() {
         error.to_string().contains("the schedule `hourly` enqueues `note` into the queue `reports`"),
         "{error}"
     );
+}
+
+/// H71: A job with a `cron` is named, if no service of its host performs ticks.
+#[test]
+fn a_job_that_no_schedule_enqueues_is_named() {
+    let queue = MemoryQueue::new();
+    let host = || Host::builder().service(QueueService::new(queue.clone(), jobs![has_defaults]));
+    let schedules = Schedules::new("shop", queue.clone()).jobs(jobs![has_defaults]);
+
+    let error = host().strict().build().expect_err("nothing enqueues the job");
+
+    assert!(error.to_string().contains("`has_defaults` has a `cron` or an `every`"), "{error}");
+    assert!(host().service(schedules).strict().build().is_ok());
 }
