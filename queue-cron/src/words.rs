@@ -9,7 +9,7 @@ use crate::set::Set;
 const MAX_TIMES: usize = 4;
 
 /// How the values of a field are said.
-enum Form {
+enum FieldForm {
     All,
     /// Each nth value from the first on.
     Every(u8),
@@ -50,35 +50,35 @@ fn steps(expression: &Expression) -> String {
     let mut words = Vec::new();
     if seconds.single() == Some(0) {
         match (&of_minute, &of_hour) {
-            (Form::All, _) => words.push("every minute".to_owned()),
-            (Form::Every(step), _) => words.push(format!("every {step} minutes")),
-            (Form::Listed(minute), Form::All) if minute == "0" => return "every hour".to_owned(),
-            (Form::Listed(minute), Form::Every(step)) if minute == "0" => {
+            (FieldForm::All, _) => words.push("every minute".to_owned()),
+            (FieldForm::Every(step), _) => words.push(format!("every {step} minutes")),
+            (FieldForm::Listed(minute), FieldForm::All) if minute == "0" => return "every hour".to_owned(),
+            (FieldForm::Listed(minute), FieldForm::Every(step)) if minute == "0" => {
                 return format!("every {step} hours");
             }
-            (Form::Listed(list), _) => words.push(format!("at {} {list}", plural("minute", *minutes))),
+            (FieldForm::Listed(list), _) => words.push(format!("at {} {list}", plural("minute", *minutes))),
         }
     } else {
         words.push(match form(CronField::Second, *seconds) {
-            Form::All => "every second".to_owned(),
-            Form::Every(step) => format!("every {step} seconds"),
-            Form::Listed(list) => format!("at {} {list}", plural("second", *seconds)),
+            FieldForm::All => "every second".to_owned(),
+            FieldForm::Every(step) => format!("every {step} seconds"),
+            FieldForm::Listed(list) => format!("at {} {list}", plural("second", *seconds)),
         });
         words.extend(within("minute", *minutes, &of_minute));
     }
     words.extend(within("hour", *hours, &of_hour));
-    if let (Form::Listed(_), Form::All) = (&of_minute, &of_hour) {
+    if let (FieldForm::Listed(_), FieldForm::All) = (&of_minute, &of_hour) {
         words.push("of every hour".to_owned());
     }
     words.join(" ")
 }
 
 /// Returns the values of a field that limit a smaller one.
-fn within(unit: &str, values: Set, form: &Form) -> Option<String> {
+fn within(unit: &str, values: Set, form: &FieldForm) -> Option<String> {
     match form {
-        Form::All => None,
-        Form::Every(step) => Some(format!("of every {} {unit}", ordinal(*step))),
-        Form::Listed(list) => Some(format!("of {} {list}", plural(unit, values))),
+        FieldForm::All => None,
+        FieldForm::Every(step) => Some(format!("of every {} {unit}", ordinal(*step))),
+        FieldForm::Listed(list) => Some(format!("of {} {list}", plural(unit, values))),
     }
 }
 
@@ -94,12 +94,12 @@ fn days(expression: &Expression) -> Option<String> {
 fn days_of_month(field: &DaysOfMonth) -> Option<String> {
     let mut parts = Vec::new();
     match form(CronField::Day, field.days) {
-        Form::All => return None,
-        Form::Every(step) => parts.push(format!("every {} day", ordinal(step))),
-        Form::Listed(list) if !field.days.is_empty() => {
+        FieldForm::All => return None,
+        FieldForm::Every(step) => parts.push(format!("every {} day", ordinal(step))),
+        FieldForm::Listed(list) if !field.days.is_empty() => {
             parts.push(format!("{} {list}", plural("day", field.days)));
         }
-        Form::Listed(_) => {}
+        FieldForm::Listed(_) => {}
     }
     if field.last {
         parts.push("the last day".to_owned());
@@ -115,7 +115,7 @@ fn days_of_week(field: &DaysOfWeek) -> Option<String> {
     let name = |day: u8| WEEKDAYS.get(usize::from(day)).copied().unwrap_or_default().to_owned();
     let mut parts = Vec::new();
     match form(CronField::Weekday, field.days) {
-        Form::All => return None,
+        FieldForm::All => return None,
         _ if field.days.is_empty() => {}
         _ => parts.push(runs(field.days, &name)),
     }
@@ -128,19 +128,19 @@ fn days_of_week(field: &DaysOfWeek) -> Option<String> {
 fn months(months: Set) -> Option<String> {
     let name = |month: u8| MONTHS.get(usize::from(month) - 1).copied().unwrap_or_default().to_owned();
     match form(CronField::Month, months) {
-        Form::All => None,
+        FieldForm::All => None,
         _ => Some(format!("in {}", runs(months, &name))),
     }
 }
 
-fn form(field: CronField, values: Set) -> Form {
+fn form(field: CronField, values: Set) -> FieldForm {
     let steps = |step: u8| (field.least()..=field.last()).step_by(usize::from(step));
     for step in 1..=field.last() / 2 {
         if steps(step).eq(values.iter()) {
-            return if step == 1 { Form::All } else { Form::Every(step) };
+            return if step == 1 { FieldForm::All } else { FieldForm::Every(step) };
         }
     }
-    Form::Listed(runs(values, &|value| value.to_string()))
+    FieldForm::Listed(runs(values, &|value| value.to_string()))
 }
 
 /// Lists values, with three or more that follow one another as a range: `1, 3 to 5 and 7`.

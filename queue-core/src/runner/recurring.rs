@@ -1,12 +1,9 @@
 //! A kind of job that a schedule enqueues.
 
-use crate::attempt::tick::Tick;
 use crate::contract::body::Body;
 use crate::contract::job::NewJob;
-use crate::contract::name::QueueName;
 use crate::contract::recurrence::Recurrence;
 use crate::runner::kind::Job;
-use crate::runner::registry::Jobs;
 
 /// A kind of job that a schedule enqueues: see [`Jobs::recurring`](crate::Jobs::recurring).
 #[derive(Clone, Debug)]
@@ -37,21 +34,4 @@ fn default_job<J: Job>() -> Result<NewJob, String> {
             J::NAME
         )
     })
-}
-
-impl Jobs {
-    /// Returns a sentence for each job that a schedule is to enqueue, if ticks wait in none of the `served` queues.
-    #[must_use]
-    pub fn unscheduled(&self, served: &[QueueName]) -> Vec<String> {
-        if served.iter().any(Tick::waits_in) {
-            return Vec::new();
-        }
-        let sentence = |job: RecurringJob| {
-            format!(
-                "`{}` has a `cron` or an `every`, and no service of this host performs the ticks of schedules",
-                job.name
-            )
-        };
-        self.recurring().into_iter().map(sentence).collect()
-    }
 }

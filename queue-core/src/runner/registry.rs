@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use crate::attempt::outcome::Outcome;
 use crate::attempt::retry::RetryPolicy;
+use crate::attempt::tick::Tick;
 use crate::contract::body::{Body, DecodeError};
 use crate::contract::name::{JobName, QueueName};
 use crate::runner::job_kind::JobKind;
@@ -130,6 +131,16 @@ impl Jobs {
     #[must_use]
     pub fn recurring(&self) -> Vec<RecurringJob> {
         self.entries.iter().filter_map(|entry| (entry.recurring)()).collect()
+    }
+
+    /// Returns a sentence for each job that a schedule is to enqueue, if ticks wait in none of the `served` queues.
+    #[must_use]
+    pub fn unscheduled(&self, served: &[QueueName]) -> Vec<String> {
+        if served.iter().any(Tick::waits_in) {
+            return Vec::new();
+        }
+        let lacks = "has a `cron` or an `every`, and no service of this host performs the ticks of schedules";
+        self.recurring().into_iter().map(|job| format!("`{}` {lacks}", job.name)).collect()
     }
 
     /// Returns a sentence for each default queue of these jobs that is not among the `served` queues.
