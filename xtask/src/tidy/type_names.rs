@@ -12,7 +12,8 @@ const ALLOWED: [&str; 8] =
 
 /// Finds type names that are defined in two files.
 pub(super) fn check(files: &[File]) -> Vec<String> {
-    let library = regex(r"^queue-(?:board|core|cron|macros|metrics|otel|postgres|schedules|sqlite|tokio)/src/");
+    let library =
+        regex(r"^queue-(?:board|core|cron|macros|metrics|otel|postgres|schedules|sqlite|tokio)/src/");
     let definition = regex(r"^(?:pub(?:\([a-z ]+\))? )?(?:struct|enum|union|trait|type) (\w+)");
     let mut first: BTreeMap<String, &str> = BTreeMap::new();
     let mut problems = Vec::new();
