@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest, Sort};
 use queue_core::backend::PollPauses;
-use queue_core::{Admin, JobRecord, QueueError, QueueErrorKind};
+use queue_core::{Admin, JobRecord, QueueError, QueueErrorKind, State, Tick};
 use tokio::time::{Instant, sleep_until};
 
 /// The pauses between two polls: the first and the longest.
@@ -20,7 +20,7 @@ pub trait IdleExt: Admin {
     /// Waits until no unfinished job matches the filter: none is scheduled, available, executing or retryable.
     ///
     /// It returns at once if there is none. It runs no jobs, so a worker must run them meanwhile; a job of a paused queue, or one
-    /// that is scheduled for next week, keeps the queue busy. New jobs may have been pushed by the time the caller continues. The
+    /// that is scheduled for next week, keeps the queue busy. A [tick](Tick) of a schedule that is not due does not. New jobs may have been pushed by the time the caller continues. The
     /// wait polls the store, every 250 ms after a while. An outage of the store does not end the wait before the timeout.
     ///
     /// It needs a Tokio runtime with timers. For a [`MemoryQueue`](crate::MemoryQueue), [`idle`](crate::MemoryQueue::idle) waits
@@ -63,6 +63,26 @@ pub trait IdleExt: Admin {
     ) -> impl Future<Output = Result<(), QueueError>> + Send {
         wait_until_idle(self, filter, timeout)
     }
+
+    /// Returns a job for which [`wait_until_idle`](Self::wait_until_idle) waits: an unfinished one that matches and is no tick that
+    /// is not due.
+    ///
+    /// It reads one job. If that is such a tick, it also reads the number of jobs of each queue, and one job of each queue with
+    /// unfinished jobs until it finds one.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Admin::list`] and [`Admin::summary`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The future may be dropped at any time.
+    fn unfinished_job(
+        &self,
+        filter: &Filter,
+    ) -> impl Future<Output = Result<Option<JobRecord>, QueueError>> + Send {
+        unfinished_job(self, filter)
+    }
 }
 
 impl<Q: Admin + ?Sized> IdleExt for Q {}
@@ -78,12 +98,10 @@ async fn wait_until_idle<Q: Admin + ?Sized>(
     loop {
         let polled = Instant::now();
         let is_last = deadline.is_some_and(|deadline| polled >= deadline);
-        match queue.list(filter, &PageRequest::first(1).sort(Sort::RunAt)).await {
-            Ok(page) => match page.jobs.first() {
-                None => return Ok(()),
-                Some(job) if is_last => return Err(timed_out(job, timeout)),
-                Some(_) => {}
-            },
+        match unfinished_job(queue, filter).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(job)) if is_last => return Err(timed_out(&job, timeout)),
+            Ok(Some(_)) => {}
             Err(error) if error.is_transient() && !is_last => {}
             Err(error) => return Err(error),
         }
@@ -91,6 +109,39 @@ async fn wait_until_idle<Q: Admin + ?Sized>(
         let next = now + pauses.next_pause().max((now - polled).saturating_mul(PAUSE_PER_POLL));
         sleep_until(deadline.map_or(next, |deadline| deadline.min(next))).await;
     }
+}
+
+async fn unfinished_job<Q: Admin + ?Sized>(
+    queue: &Q,
+    filter: &Filter,
+) -> Result<Option<JobRecord>, QueueError> {
+    let first = first_job(queue, filter).await?;
+    if !first.as_ref().is_some_and(waits_for_its_tick) {
+        return Ok(first);
+    }
+    // The other ticks are not due either, since the first one comes first. There may be many of them, so other queues are asked for
+    // their jobs.
+    for summary in queue.summary().await? {
+        let is_other = filter.queue.as_ref().is_none_or(|queue| *queue == summary.queue);
+        let unfinished = State::ALL.into_iter().filter(|state| !state.is_finished());
+        let is_busy = unfinished.into_iter().any(|state| summary.of(state).jobs > 0);
+        if is_other && is_busy && !Tick::waits_in(&summary.queue) {
+            let job = first_job(queue, &filter.clone().queue(summary.queue)).await?;
+            if job.is_some() {
+                return Ok(job);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the unfinished job that is or was ready first.
+async fn first_job<Q: Admin + ?Sized>(queue: &Q, filter: &Filter) -> Result<Option<JobRecord>, QueueError> {
+    Ok(queue.list(filter, &PageRequest::first(1).sort(Sort::RunAt)).await?.jobs.pop())
+}
+
+fn waits_for_its_tick(job: &JobRecord) -> bool {
+    matches!(job.state, State::Scheduled | State::Retryable) && Tick::waits_in(&job.queue)
 }
 
 fn timed_out(job: &JobRecord, timeout: Duration) -> QueueError {

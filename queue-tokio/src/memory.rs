@@ -36,7 +36,7 @@
 //! | claimer | a permit of one of its queues | each call that makes a job ready: push, settle, expire, retry, resume. A push to the inbox takes the table's lock if a claimer waits |
 //! | producer of a full queue | as many capacity permits as its batch needs | each call that ends or removes a job |
 //! | both | the next due time or the notification `rearm`, in `drive_timer` | the clock, or a call that makes a job due earlier |
-//! | caller of `idle` | the end of the last unfinished job | the call that ends or removes it |
+//! | caller of `idle` | the end of the last unfinished job that is no waiting tick | the call that ends or removes it |
 //! | caller of `ended` | the end of one of its jobs, in `drive_timer` too, or the end of its wait | the call that ends or removes the job, or the clock |
 //!
 //! # Shutdown
@@ -309,7 +309,7 @@ impl Shared {
         let needs_rearm = state.needs_rearm();
         let expired = state.table.take_expired();
         let ended = state.take_ended();
-        let idle = if state.table.unfinished() == 0 { state.idle.take() } else { IdleWaiters::default() };
+        let idle = if state.is_idle(now) { state.idle.take() } else { IdleWaiters::default() };
         drop(state);
         for job in expired {
             self.expiries.report(&job);

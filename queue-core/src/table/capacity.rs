@@ -3,15 +3,27 @@
 use std::collections::HashSet;
 
 use super::JobTable;
+use crate::attempt::tick::Tick;
 use crate::contract::clock::Timestamp;
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::job::NewJob;
+use crate::contract::record::State;
 
 impl JobTable {
     /// Returns the number of unfinished jobs, which use up capacity.
     #[must_use]
     pub fn unfinished(&self) -> u64 {
         self.unfinished
+    }
+
+    /// Returns the number of unfinished jobs without the ticks of schedules that are not due.
+    #[must_use]
+    pub fn work_left(&mut self, now: Timestamp) -> u64 {
+        self.advance(now);
+        let queues = self.store.queues().iter().filter(|queue| Tick::waits_in(&queue.name));
+        let waiting =
+            queues.map(|queue| queue.count_of(State::Scheduled) + queue.count_of(State::Retryable)).sum();
+        self.unfinished.saturating_sub(waiting)
     }
 
     /// Returns how many more jobs fit beside those for which places are reserved, or `None` if there is no bound.

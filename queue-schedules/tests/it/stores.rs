@@ -3,6 +3,7 @@
 use queue_core::{Admin, jobs};
 use queue_schedules::Schedules;
 use queue_testkit::{TestKit, TestPostgres, TestSqlite};
+use queue_tokio::IdleExt as _;
 
 use crate::world::{HOUR, Log, MINUTE, TestResult, count, jobs, nightly, note};
 
@@ -16,6 +17,8 @@ async fn live<Q: Admin + Clone>(queue: Q) -> TestResult {
     program.apply().await?;
     kit.run_for(2 * HOUR).await?.expect_success();
     assert_eq!(log.seconds(), [3600, 7200]);
+    // Both schedules have a tick that waits, which is no work left (Q98).
+    queue.wait_until_idle(&queue_core::admin::Filter::all(), std::time::Duration::ZERO).await?;
 
     Schedules::new("shop", queue.clone()).every("hourly", 2 * HOUR, count::new(1)).apply().await?;
     kit.run_for(2 * HOUR).await?.expect_success();

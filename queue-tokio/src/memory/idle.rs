@@ -2,7 +2,9 @@
 
 use tokio::sync::oneshot;
 
-use super::MemoryQueue;
+use queue_core::Timestamp;
+
+use super::{LockedState, MemoryQueue};
 
 /// A sender for each waiting caller.
 #[derive(Default)]
@@ -15,6 +17,11 @@ impl IdleWaiters {
         let (waiter, idle) = oneshot::channel();
         self.0.push(waiter);
         idle
+    }
+
+    /// Returns whether nobody waits.
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Removes all senders. The caller wakes them after the lock.
@@ -30,10 +37,18 @@ impl IdleWaiters {
     }
 }
 
+impl LockedState {
+    /// Returns whether no job is left but ticks of schedules that are not due. While nobody waits for that, it does not count ticks.
+    pub(super) fn is_idle(&mut self, now: Timestamp) -> bool {
+        self.table.unfinished() == 0 || !self.idle.is_empty() && self.table.work_left(now) == 0
+    }
+}
+
 impl MemoryQueue {
     /// Waits until the queue has no unfinished job: none is scheduled, available, executing or retryable.
     ///
-    /// It returns at once if there is none. It runs no jobs, so a service must run them meanwhile. New jobs may have been
+    /// A [tick](queue_core::Tick) of a schedule that is not due is no work left, so the call does not wait for it.
+    /// It returns at once if there is no job. It runs no jobs, so a service must run them meanwhile. New jobs may have been
     /// pushed by the time the caller continues; a job that enqueues another one before it ends keeps the queue busy.
     ///
     /// ```
@@ -55,7 +70,7 @@ impl MemoryQueue {
     ///
     /// It may be dropped at any time.
     pub async fn idle(&self) {
-        let idle = self.0.locked(|state, _| (state.table.unfinished() > 0).then(|| state.idle.add()));
+        let idle = self.0.locked(|state, now| (state.table.work_left(now) > 0).then(|| state.idle.add()));
         if let Some(idle) = idle {
             // The sender is dropped only with the queue, which lives for as long as this call.
             drop(idle.await);

@@ -72,3 +72,28 @@ async fn finished_jobs_that_match_do_not_keep_a_queue_busy() -> TestResult {
     assert!(queue.get(job.id()).await?.is_some(), "it is kept");
     Ok(())
 }
+
+/// Q98: A tick that is not due is no work left, and a later job is.
+#[tokio::test(start_paused = true)]
+async fn a_tick_that_waits_does_not_keep_a_queue_busy() -> TestResult {
+    let queue = MemoryQueue::new();
+    let tick = || queue.enqueue(job::new()).queue("schedule:shop");
+    tick().delay(HOUR).await?;
+
+    queue.wait_until_idle(&Filter::all(), Duration::ZERO).await?;
+    queue.idle().await;
+
+    let later = queue.enqueue(job::new()).delay(2 * HOUR).await?;
+    let found = queue.unfinished_job(&Filter::all()).await?.expect("a job is left");
+    assert_eq!(found.id, later.id());
+    assert!(queue.unfinished_job(&Filter::all().queue("schedule:shop")).await?.is_none());
+    let ends_with_the_job = async {
+        queue.cancel(later.id(), "not needed").await?;
+        tick().await
+    };
+    let ((), due) = tokio::join!(queue.idle(), ends_with_the_job);
+    let due = due?;
+    let found = queue.unfinished_job(&Filter::all()).await?.expect("a tick is due");
+    assert_eq!(found.id, due.id());
+    Ok(())
+}

@@ -44,6 +44,11 @@ impl QueueState {
         *count = count.saturating_add_signed(change);
     }
 
+    /// Returns the number of jobs in a state.
+    pub(in crate::table) fn count_of(&self, state: State) -> u64 {
+        self.counts[state as usize]
+    }
+
     /// Returns the earliest `run_at` of the ready jobs. Each priority is looked up once, at most `cap` of them.
     pub(in crate::table) fn oldest_ready(&self, cap: u64) -> Option<Timestamp> {
         let priorities = usize::try_from(cap).unwrap_or(usize::MAX);
@@ -53,7 +58,7 @@ impl QueueState {
     pub(in crate::table) fn counts(&self) -> QueueCounts {
         let mut counts = QueueCounts::new(self.name.clone(), self.is_paused);
         for state in State::ALL {
-            counts.set(state, self.counts[state as usize]);
+            counts.set(state, self.count_of(state));
         }
         counts
     }
