@@ -41,6 +41,7 @@
 //! `docs/schedules.md` says what happens at a change of the clock, after an outage, and when schedules change.
 
 mod cron;
+mod cursor;
 mod due;
 mod job_template;
 mod record;
@@ -51,9 +52,10 @@ mod timetable;
 mod zone;
 
 pub use cron::Cron;
+pub use cursor::ScheduleCursor;
 pub use due::SkippedTicks;
 pub use queue_cron::{CronError, CronField};
-pub use record::{LastRun, ScheduleCursor, SchedulePage, ScheduleRecord};
+pub use record::{SchedulePage, ScheduleRecord, TickRun};
 pub use schedules::Schedules;
 
 /// Compiles and runs the programs of the guide.

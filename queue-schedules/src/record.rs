@@ -1,9 +1,9 @@
 //! A schedule in a list.
 
-use queue_core::admin::Cursor;
-use queue_core::{JobId, JobName, JobRecord, QueueError, Recurrence, State, Timestamp};
+use queue_core::{JobId, JobName, JobRecord, QueueError, QueueName, Recurrence, State, Timestamp};
 use serde::Serialize;
 
+use crate::cursor::ScheduleCursor;
 use crate::due::SkippedTicks;
 use crate::stored::StoredSchedule;
 use crate::timetable::Timetable;
@@ -18,6 +18,8 @@ pub struct ScheduleRecord {
     pub name: String,
     /// The kind of the job that it enqueues.
     pub job: JobName,
+    /// The queue of that job.
+    pub queue: QueueName,
     /// When it enqueues the job.
     pub recurrence: Recurrence,
     /// Whether the program declares it. Otherwise, it was put at run time.
@@ -27,7 +29,7 @@ pub struct ScheduleRecord {
     /// Whether it is paused.
     pub is_paused: bool,
     /// The last tick that enqueued a job, if there was one.
-    pub last: Option<LastRun>,
+    pub last: Option<TickRun>,
     /// The ticks that were too late the last time that ticks were.
     pub skipped: Option<SkippedTicks>,
     words: String,
@@ -38,10 +40,10 @@ pub struct ScheduleRecord {
     timetable: Timetable,
 }
 
-/// The last tick of a schedule that enqueued a job.
+/// A tick of a schedule, and what became of its job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct LastRun {
+pub struct TickRun {
     /// The instant of the tick.
     pub at: Timestamp,
     /// The job.
@@ -61,13 +63,6 @@ pub struct SchedulePage {
     pub next: Option<ScheduleCursor>,
 }
 
-/// The end of a page of schedules.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ScheduleCursor {
-    pub(crate) is_declared: bool,
-    pub(crate) after: Option<Cursor>,
-}
-
 impl ScheduleRecord {
     /// Reads the tick of a schedule. Returns `None` for a schedule that was removed.
     ///
@@ -80,7 +75,7 @@ impl ScheduleRecord {
             return Ok(None);
         }
         let timetable = stored.timetable()?;
-        let last = stored.last.map(|at| LastRun { at, job: stored.id_of(at), state: None });
+        let last = stored.last.map(|at| TickRun { at, job: stored.id_of(at), state: None });
         Ok(Some(Self {
             words: timetable.words(&stored.recurrence),
             decided: stored.decided(tick.id, tick.pushed_at),
@@ -89,6 +84,7 @@ impl ScheduleRecord {
             group: stored.group,
             name: stored.name,
             job: stored.job.name,
+            queue: stored.job.queue,
             recurrence: stored.recurrence,
             is_declared: stored.is_declared,
             revision: stored.revision,
@@ -112,5 +108,13 @@ impl ScheduleRecord {
             Some(after)
         });
         next.take(count).collect()
+    }
+
+    /// Returns the last `count` ticks, the oldest first. It does not know the states of their jobs.
+    pub(crate) fn last_ticks(&self, count: usize) -> Vec<TickRun> {
+        let Some(last) = self.last else { return Vec::new() };
+        let key = StoredSchedule::key_of(&self.group, &self.name);
+        let run = |at| TickRun { at, job: StoredSchedule::id_of_tick(&key, at), state: None };
+        self.timetable.last_ticks(count, last.at).into_iter().map(run).collect()
     }
 }

@@ -5,6 +5,7 @@ mod declared;
 mod hosted;
 mod list;
 mod operate;
+mod recent;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use queue_tokio::QueueService;
 use crate::stored::StoredSchedule;
 use crate::tick_job::tick;
 
-use declared::Declared;
+use declared::{Declared, check_group, check_name};
 
 /// The schedules of a group, and the service that performs their ticks. Clones are handles on the same group.
 ///
@@ -177,6 +178,10 @@ impl Schedules {
     #[must_use]
     pub fn tick_queues(&self) -> Vec<QueueName> {
         [true, false].map(|is_declared| StoredSchedule::queue_of(&self.group, is_declared)).into()
+    }
+
+    fn group(&self) -> &str {
+        &self.group
     }
 
     /// Creates the service that performs the ticks of the group.

@@ -17,6 +17,9 @@ const FORM: u32 = 1;
 /// A paused tick waits until this instant, at the end of the year 9999.
 const NEVER: Timestamp = Timestamp::from_micros(253_402_300_799_000_000);
 
+/// The end of the name of the queue in which the ticks of schedules wait that were put at run time.
+pub(crate) const PUT: &str = ":put";
+
 /// The namespace of the identities of ticks' jobs.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d0c_5b3e_7a41_4f0e_9d53_2b8e_c1f7_a064);
 
@@ -99,18 +102,28 @@ impl StoredSchedule {
 
     /// Returns the schedule as `group/name`: the unique key of its tick.
     pub(crate) fn key(&self) -> String {
-        format!("{}/{}", self.group, self.name)
+        Self::key_of(&self.group, &self.name)
+    }
+
+    /// Returns the name of a schedule as `group/name`.
+    pub(crate) fn key_of(group: &str, name: &str) -> String {
+        format!("{group}/{name}")
     }
 
     /// Returns the queue of the ticks of a group. Declared schedules have one of their own, so that a program that starts reads only
     /// those.
     pub(crate) fn queue_of(group: &str, is_declared: bool) -> QueueName {
-        QueueName::from(format!("{}{group}{}", Tick::QUEUES, if is_declared { "" } else { ":put" }))
+        QueueName::from(format!("{}{group}{}", Tick::QUEUES, if is_declared { "" } else { PUT }))
     }
 
     /// Returns the identity of the job of a tick.
     pub(crate) fn id_of(&self, at: Timestamp) -> JobId {
-        Uuid::new_v5(&NAMESPACE, format!("{}@{}", self.key(), at.as_micros()).as_bytes()).into()
+        Self::id_of_tick(&self.key(), at)
+    }
+
+    /// Returns the identity of the job of a tick of the schedule `group/name`.
+    pub(crate) fn id_of_tick(key: &str, at: Timestamp) -> JobId {
+        Uuid::new_v5(&NAMESPACE, format!("{key}@{}", at.as_micros()).as_bytes()).into()
     }
 
     /// Returns whether two schedules enqueue the same job at the same times, apart from their state.

@@ -1,5 +1,6 @@
 //! The ticks of a recurrence.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use queue_core::{CatchUp, Recurrence, Timestamp, Timing};
@@ -23,6 +24,9 @@ pub(crate) enum Timetable {
 
 /// The shortest interval.
 const SHORTEST: Duration = Duration::from_secs(1);
+
+/// How far back past ticks are looked for: 20 years.
+const FARTHEST: Duration = Duration::from_secs(20 * 365 * 86_400);
 
 impl Timetable {
     /// Checks a recurrence.
@@ -99,6 +103,27 @@ impl Timetable {
             }
         }
         Some(found)
+    }
+
+    /// Returns the last `count` ticks up to an instant, the oldest first: fewer if the others are more than 20 years ago.
+    pub(crate) fn last_ticks(&self, count: usize, until: Timestamp) -> Vec<Timestamp> {
+        let mut span = SHORTEST.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+        loop {
+            // A span that is doubled has at most about twice as many ticks as are wanted, except at the edge of dense ones.
+            let mut after = until.saturating_sub(span);
+            let mut last = VecDeque::with_capacity(count + 1);
+            while let Some(tick) = self.next(after).filter(|tick| *tick <= until) {
+                last.push_back(tick);
+                if last.len() > count {
+                    last.pop_front();
+                }
+                after = tick;
+            }
+            if last.len() == count || span >= FARTHEST {
+                return last.into();
+            }
+            span = span.saturating_mul(2).min(FARTHEST);
+        }
     }
 
     /// Returns the ticks in words: `every 15 minutes`, `at 02:00 (Europe/Berlin)`.
@@ -179,6 +204,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_last_ticks_are_those_of_a_walk_back() {
+        let (count, until) = (5, seconds(86_400 * 400 + 10_850));
+        for text in ["* * * * * *", "*/7 * * * * *", "0 3 * * *", "* * 3 * * *", "30 2 28 2 *"] {
+            let timetable = cron(text);
+            let mut walk = Vec::new();
+            let mut end = until;
+            while let Some(tick) =
+                timetable.last(seconds(-86_400 * 4_000), end).filter(|_| walk.len() < count)
+            {
+                walk.insert(0, tick);
+                end = tick.saturating_sub(Duration::from_micros(1));
+            }
+
+            assert_eq!(timetable.last_ticks(count, until), walk, "{text}");
+        }
+        assert_eq!(cron("0 0 29 2 *").last_ticks(9, until).len(), 5, "within twenty years");
+        assert_eq!(cron("0 3 * * *").last_ticks(0, until), []);
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Schedules {
     }
 }
 
-fn check_group(group: &str) -> Result<(), String> {
+pub(super) fn check_group(group: &str) -> Result<(), String> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     if group.is_empty() || group.len() > LONGEST_GROUP || !group.bytes().all(fits) {
         return Err(format!(
@@ -104,7 +104,7 @@ fn check_group(group: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), String> {
+pub(super) fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
         return Err(format!("a name has 1 to {LONGEST_NAME} bytes, and no control characters"));
     }

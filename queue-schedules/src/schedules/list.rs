@@ -6,7 +6,8 @@ use std::time::Duration;
 use queue_core::admin::{Filter, PageRequest, Sort};
 use queue_core::{Admin as _, QueueError};
 
-use crate::record::{ScheduleCursor, SchedulePage, ScheduleRecord};
+use crate::cursor::ScheduleCursor;
+use crate::record::{SchedulePage, ScheduleRecord};
 use crate::stored::StoredSchedule;
 
 use super::Schedules;
@@ -75,7 +76,7 @@ impl Schedules {
     }
 
     /// Reads the states of the last jobs.
-    async fn add_states(&self, schedules: &mut [ScheduleRecord]) -> Result<(), QueueError> {
+    pub(super) async fn add_states(&self, schedules: &mut [ScheduleRecord]) -> Result<(), QueueError> {
         let ids: Vec<_> = schedules.iter().filter_map(|schedule| Some(schedule.last?.job)).collect();
         if ids.is_empty() {
             return Ok(());

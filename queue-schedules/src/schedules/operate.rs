@@ -10,7 +10,7 @@ use queue_core::{
 use crate::job_template::JobTemplate;
 use crate::stored::StoredSchedule;
 
-use super::Schedules;
+use super::{Schedules, check_group, check_name};
 
 /// How often the tick of a schedule is read again, if it was performed in between.
 const READS: usize = 10;
@@ -183,6 +183,7 @@ impl Schedules {
 
     /// Returns the tick of a schedule, with the schedule.
     async fn find(&self, name: &str) -> Result<(JobRecord, StoredSchedule), QueueError> {
+        check_group(&self.group).and_then(|()| check_name(name)).map_err(QueueError::invalid)?;
         // A removed schedule is pushed to learn which job holds the key: a list would read all ticks of the group.
         let none = JobTemplate::of(&NewJob::new("none", queue_core::Body::stored("null")))?;
         let probe = StoredSchedule::new(&self.group, name, Recurrence::every(Duration::from_secs(1)), none);

@@ -7,6 +7,7 @@ mod fleet;
 mod hosted;
 mod instants;
 mod kit;
+mod looking;
 mod operating;
 mod overlap;
 mod stores;
