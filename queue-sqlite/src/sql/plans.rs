@@ -19,10 +19,11 @@ pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 }
 
 /// The plan of an update of the first ready jobs.
-const FIRST_READY: [&str; 3] = [
+const FIRST_READY: [&str; 4] = [
     "SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)",
     "LIST SUBQUERY 1",
     "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (queue_id=?)",
+    "CREATE BLOOM FILTER",
 ];
 
 /// Statements, each with all steps of its plan.
