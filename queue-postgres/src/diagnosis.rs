@@ -1,5 +1,6 @@
 //! Diagnoses a schema and its server, for operators.
 
+mod horizon;
 mod rows;
 mod schema;
 mod server;
@@ -32,7 +33,7 @@ async fn all(connection: &mut PgConnection, target: &Target) -> sqlx::Result<Vec
     findings.extend(checked(Check::Integrity, rows::broken_rules(connection, target).await)?);
     findings.extend(checked(Check::Clock, server::clock(connection, target).await)?);
     findings.extend(checked(Check::Maintenance, server::vacuum(connection, target).await)?);
-    findings.extend(checked(Check::Maintenance, server::transactions(connection).await)?);
+    findings.extend(checked(Check::Maintenance, horizon::held(connection).await)?);
     Ok(findings)
 }
 

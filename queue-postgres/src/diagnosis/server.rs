@@ -1,4 +1,4 @@
-//! The settings of the server, its clock, and the transactions that keep it from removing dead rows.
+//! The settings of the server, and its clock.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -93,25 +93,4 @@ pub(super) async fn vacuum(connection: &mut PgConnection, target: &Target) -> sq
         Finding::new(Check::Maintenance, Severity::Warning, what, cure)
     }));
     Ok(findings)
-}
-
-/// Finds transactions that keep dead rows from being removed: those of the last five minutes, or of 100,000 transactions.
-pub(super) async fn transactions(connection: &mut PgConnection) -> sqlx::Result<Vec<Finding>> {
-    let held = "
-        select pid, coalesce(application_name, ''), coalesce(state, ''), held::bigint,
-            coalesce(extract(epoch from now() - xact_start), 0)::bigint
-        from pg_stat_activity, greatest(age(backend_xmin), age(backend_xid)) held
-        where datname = current_database() and pid <> pg_backend_pid() and held is not null
-            and (xact_start < now() - interval '5 minutes' or held >= 100000)
-        order by held desc limit 5";
-    let held: Vec<(i32, String, String, i64, i64)> = sqlx::query_as(held).fetch_all(connection).await?;
-    let finding = |(pid, program, state, held, seconds): (i32, String, String, i64, i64)| {
-        let what = format!(
-            "session {pid} of `{program}` ({state}) has had a transaction open for {seconds} s: dead rows of the last {held} transactions can't be removed, so claims become slower"
-        );
-        let cure =
-            format!("end the transaction in that program, or run `select pg_terminate_backend({pid})`");
-        Finding::new(Check::Maintenance, Severity::Warning, what, cure)
-    };
-    Ok(held.into_iter().map(finding).collect())
 }

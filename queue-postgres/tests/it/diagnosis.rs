@@ -147,6 +147,63 @@ async fn a_table_without_autovacuum_is_found() -> TestResult {
     Ok(())
 }
 
+/// Runs 100,100 transactions: a block that writes and has an exception clause is one of its own within the first.
+const BURN: &str = "create temp table written (n integer);
+    do $$ begin for n in 1 .. 100100 loop
+        begin insert into written values (n); exception when others then null; end;
+    end loop; end $$";
+
+/// A prepared transaction is found with the statements that end it, and not after its end.
+#[tokio::test]
+async fn a_prepared_transaction_that_nobody_ends_is_found() -> TestResult {
+    let server = Postgres::start(Durability::Process, &["max_prepared_transactions=4"])?;
+    let url = server.url("postgres");
+    let queue = PostgresQueue::builder(&url).connect().await?;
+    let mut other = PgConnection::connect(&url).await?;
+    for statement in
+        ["create table invoices ()", "begin", "drop table invoices", "prepare transaction 'o''7'"]
+    {
+        run(&mut other, statement).await?;
+    }
+    run(&mut other, BURN).await?;
+
+    let findings = queue.diagnose().await?;
+
+    let found = whats(&findings, Check::Maintenance);
+    assert!(found.len() == 1 && found[0].contains("prepared transaction 'o''7' of"), "{findings:?}");
+    let cure = "rollback prepared 'o''7'";
+    assert!(findings.iter().any(|finding| finding.cure.ends_with(&format!("`{cure}`"))), "{findings:?}");
+    run(&mut other, cure).await?;
+    assert_eq!(whats(&queue.diagnose().await?, Check::Maintenance), Vec::<&str>::new());
+    Ok(())
+}
+
+/// A slot without a reader that holds more of the log than `max_wal_size` is found, and not after its removal.
+#[tokio::test]
+async fn a_replication_slot_that_holds_the_log_is_found() -> TestResult {
+    let server = Postgres::start(Durability::Process, &["max_wal_size=32MB", "wal_level=replica"])?;
+    let url = server.url("postgres");
+    let queue = PostgresQueue::builder(&url).connect().await?;
+    let mut other = PgConnection::connect(&url).await?;
+    run(&mut other, "select pg_create_physical_replication_slot('standby', true)").await?;
+    assert_eq!(whats(&queue.diagnose().await?, Check::Maintenance), Vec::<&str>::new());
+    // Each switch begins another 16 MB.
+    for n in 0..4 {
+        run(&mut other, format!("create table written_{n} ()")).await?;
+        run(&mut other, "select pg_switch_wal()").await?;
+    }
+
+    let findings = queue.diagnose().await?;
+
+    let found = whats(&findings, Check::Maintenance);
+    assert!(found.len() == 1 && found[0].contains("slot `standby` (not in use) holds"), "{findings:?}");
+    let cure = "select pg_drop_replication_slot('standby')";
+    assert!(findings.iter().any(|finding| finding.cure.contains(&format!("`{cure}`"))), "{findings:?}");
+    run(&mut other, cure).await?;
+    assert_eq!(whats(&queue.diagnose().await?, Check::Maintenance), Vec::<&str>::new());
+    Ok(())
+}
+
 /// A transaction that is as old as 100,000 others is found, however short the time.
 #[tokio::test]
 async fn a_transaction_that_holds_back_the_vacuum_is_found() -> TestResult {
@@ -157,12 +214,7 @@ async fn a_transaction_that_holds_back_the_vacuum_is_found() -> TestResult {
     run(&mut holder, "set application_name = 'report'; begin isolation level repeatable read; select 1")
         .await?;
     let mut other = PgConnection::connect(&url).await?;
-    // A block that writes and has an exception clause is a transaction of its own within the first.
-    let burn = "create temp table written (n integer);
-        do $$ begin for n in 1 .. 100100 loop
-            begin insert into written values (n); exception when others then null; end;
-        end loop; end $$";
-    run(&mut other, burn).await?;
+    run(&mut other, BURN).await?;
 
     let findings = queue.diagnose().await?;
 
