@@ -14,6 +14,7 @@ mod command;
 mod exit;
 mod filter;
 mod find;
+mod flow;
 mod instant;
 mod job_line;
 mod nearest;

@@ -126,6 +126,15 @@ impl Output {
         Ok(())
     }
 
+    /// Prints what the operator can do, to standard error, unless a program reads JSON.
+    pub(crate) fn hint(&mut self, text: impl std::fmt::Display) -> io::Result<()> {
+        if !self.is_json() {
+            self.out.flush()?;
+            writeln!(io::stderr(), "{text}")?;
+        }
+        Ok(())
+    }
+
     /// Flushes the output.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         self.out.flush()

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 use crate::find::KnownNames;
+use crate::flow::{Rates, at_one_poll, last_minutes};
 use crate::instant::short;
-use crate::output::{Cell, Output, Record, Rfc3339, Times};
+use crate::output::{Cell, Output, Record, Rfc3339, Times, grouped};
 
 /// Shows each queue: its jobs by state, its oldest ready job, its workers
 #[derive(Args, Debug)]
@@ -29,10 +30,19 @@ impl Status {
         let is_shown = |summary: &&QueueSummary| {
             self.queues.is_empty() || self.queues.iter().any(|name| summary.queue == *name.as_str())
         };
-        let lines: Vec<_> = summaries.iter().filter(is_shown).map(StatusLine::new).collect();
+        let rows = match summaries.first() {
+            Some(summary) => last_minutes(queue, summary.at).await?,
+            None => None,
+        };
+        let line = |summary| StatusLine::new(summary, at_one_poll(summary, rows.as_deref()));
+        let lines: Vec<_> = summaries.iter().filter(is_shown).map(line).collect();
         out.records(&lines)?;
         if lines.is_empty() {
-            out.note("no queue has a job")?;
+            out.hint(format_args!(
+                "{} has no queue yet: a queue appears with its first job. Start the program that enqueues, or store a job with \
+                 `queue push NAME`",
+                queue.description()
+            ))?;
         }
         Ok(Exit::Done)
     }
@@ -57,13 +67,15 @@ pub(super) struct StatusLine<'a> {
     next_due: Option<Rfc3339>,
     workers: u64,
     worker_seen_at: Option<Rfc3339>,
+    in_per_minute: Option<u64>,
+    out_per_minute: Option<u64>,
     at: Rfc3339,
     #[serde(skip)]
     summary: &'a QueueSummary,
 }
 
 impl<'a> StatusLine<'a> {
-    pub(super) fn new(summary: &'a QueueSummary) -> Self {
+    pub(super) fn new(summary: &'a QueueSummary, rates: Rates) -> Self {
         let jobs = |state| summary.of(state).jobs;
         Self {
             queue: &summary.queue,
@@ -81,9 +93,15 @@ impl<'a> StatusLine<'a> {
             next_due: summary.next_due.map(Rfc3339),
             workers: summary.workers,
             worker_seen_at: summary.worker_seen_at.map(Rfc3339),
+            in_per_minute: rates.into,
+            out_per_minute: rates.out,
             at: Rfc3339(summary.at),
             summary,
         }
+    }
+
+    pub(super) fn summary(&self) -> &'a QueueSummary {
+        self.summary
     }
 
     /// Returns what is unusual about the queue.
@@ -96,10 +114,24 @@ impl<'a> StatusLine<'a> {
         }
     }
 
+    /// Returns how many jobs came in within a minute, if that is known.
+    pub(super) fn incoming(&self) -> String {
+        rate(self.in_per_minute)
+    }
+
+    /// Returns how many jobs ended within a minute, if that is known.
+    pub(super) fn outgoing(&self) -> String {
+        rate(self.out_per_minute)
+    }
+
     /// Returns for how long the oldest ready job has waited.
     pub(super) fn oldest(&self) -> String {
         self.summary.waits_for().map(short).unwrap_or_default()
     }
+}
+
+fn rate(jobs: Option<u64>) -> String {
+    jobs.map_or_else(|| "–".to_owned(), |jobs| format!("{}/min", grouped(jobs)))
 }
 
 impl Record for StatusLine<'_> {
@@ -113,6 +145,7 @@ impl Record for StatusLine<'_> {
         "COMPLETED",
         "DISCARDED",
         "CANCELLED",
+        "OUT",
         "WORKERS",
         "NOTE",
     ];
@@ -133,6 +166,7 @@ impl Record for StatusLine<'_> {
             count(State::Completed),
             count(State::Discarded),
             count(State::Cancelled),
+            Cell::text(self.outgoing()),
             Cell::number(self.workers),
             Cell::text(self.note()).style(Style::new().fg(Color::Yellow)),
         ]

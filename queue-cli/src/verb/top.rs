@@ -25,6 +25,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::exit::{Exit, Failure};
+use crate::flow::Flow;
 use crate::instant::duration;
 use crate::output::Output;
 use dashboard::{Dashboard, Step};
@@ -57,10 +58,12 @@ impl Top {
     /// Prints the state as an object in each interval.
     async fn print(self, queue: &dyn Admin, out: &mut Output) -> Result<Exit, Failure> {
         let mut ticks = interval(self.every.max(Duration::from_millis(1)));
+        let mut flow = Flow::default();
         loop {
             ticks.tick().await;
             let snapshot = Snapshot::read(queue).await?;
-            out.object(&SnapshotLine::new(&snapshot))?;
+            snapshot.add_to(&mut flow);
+            out.object(&SnapshotLine::new(&snapshot, &flow))?;
             out.finish()?;
         }
     }

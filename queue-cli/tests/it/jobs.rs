@@ -9,6 +9,7 @@ use crate::store::{Store, TestResult, assert_golden, on_each_store};
 
 on_each_store!(
     status_has_a_line_for_each_queue,
+    status_of_an_empty_store_says_what_to_do,
     list_filters_sorts_and_pages,
     an_unknown_name_is_answered_with_the_nearest,
     show_hides_the_payload_unless_it_is_asked_for,
@@ -22,6 +23,22 @@ async fn status_has_a_line_for_each_queue(store: &Store) -> TestResult {
         "status",
         &store.transcript(&["status", "status mail --json", "status mial", "status --json"]),
     );
+    Ok(())
+}
+
+async fn status_of_an_empty_store_says_what_to_do(store: &Store) -> TestResult {
+    let empty = store.other_kind().await?;
+
+    let status = empty.run("status");
+    let json = empty.run("status --json");
+
+    assert_eq!((status.code, status.out.as_str()), (0, ""));
+    assert!(
+        status.error.contains("has no queue yet") && status.error.contains("`queue push NAME`"),
+        "{}",
+        status.error
+    );
+    assert_eq!((json.code, json.out.as_str(), json.error.as_str()), (0, "", ""));
     Ok(())
 }
 

@@ -154,6 +154,8 @@ pub(crate) fn redact(text: &str) -> String {
     let replacements = [
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[TIME]"),
         (r#""oldest_ready_seconds":[\d.e-]+"#, r#""oldest_ready_seconds":[SECONDS]"#),
+        (r#""(in|out)_per_minute":(null|\d+)"#, r#""${1}_per_minute":[RATE]"#),
+        (r"[\d,]+/min|–", "[RATE]"),
         (r"\b\d+[smhd]( \d+[smh])?\b", "[SHORT]"),
     ];
     let replace = |text: String, (pattern, by): (&str, &str)| {

@@ -3,8 +3,10 @@
 use queue_core::{JobId, JobRecord, QueueName, State};
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::super::status::StatusLine;
 use super::action::Action;
 use super::snapshot::Snapshot;
+use crate::flow::Flow;
 
 /// A part of the screen that has a selection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub(super) enum Step {
 pub(super) struct Dashboard {
     store: String,
     snapshot: Snapshot,
+    flow: Flow,
     pane: Pane,
     /// The list of jobs that is shown: running or failed ones.
     list: Pane,
@@ -55,6 +58,7 @@ impl Dashboard {
         Self {
             store,
             snapshot: Snapshot::default(),
+            flow: Flow::default(),
             pane: Pane::Queues,
             list: Pane::Running,
             queue: None,
@@ -71,6 +75,11 @@ impl Dashboard {
 
     pub(super) fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// Returns the line of each queue.
+    pub(super) fn lines(&self) -> impl Iterator<Item = StatusLine<'_>> {
+        self.snapshot.lines(&self.flow)
     }
 
     pub(super) fn pane(&self) -> Pane {
@@ -113,6 +122,7 @@ impl Dashboard {
     /// Shows a new state of the store. The selection stays on its queue and its job while they are there.
     pub(super) fn show(&mut self, snapshot: Snapshot) {
         let (queue, job) = (self.queue_row(), self.job_row());
+        snapshot.add_to(&mut self.flow);
         self.snapshot = snapshot;
         self.error = None;
         self.select_queue(self.queue_row().or(queue).unwrap_or(0));
@@ -234,6 +244,7 @@ mod tests {
                 .iter()
                 .map(|queue| QueueSummary::new((*queue).into(), false, Timestamp::EPOCH))
                 .collect(),
+            ended: None,
             running: jobs(running, State::Executing),
             failed: jobs(failed, State::Discarded),
         }

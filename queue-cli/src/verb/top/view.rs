@@ -38,8 +38,8 @@ pub(super) fn draw(frame: &mut Frame<'_>, dashboard: &Dashboard) {
 }
 
 fn draw_queues(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
-    let row = |summary| {
-        let line = StatusLine::new(summary);
+    let row = |line: StatusLine<'_>| {
+        let summary = line.summary();
         let count = |state| {
             let cell = Cell::count(summary.of(state));
             Line::raw(cell.readable().to_owned()).right_aligned()
@@ -52,6 +52,8 @@ fn draw_queues(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
             count(State::Retryable),
             count(State::Scheduled),
             count(State::Discarded),
+            Line::raw(line.incoming()).right_aligned(),
+            Line::raw(line.outgoing()).right_aligned(),
             Line::raw(grouped(summary.workers)).right_aligned(),
             Line::raw(line.note()).fg(Color::Yellow),
         ])
@@ -64,6 +66,8 @@ fn draw_queues(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
         "RETRYABLE",
         "SCHEDULED",
         "DISCARDED",
+        "IN",
+        "OUT",
         "WORKERS",
         "NOTE",
     ];
@@ -75,10 +79,12 @@ fn draw_queues(frame: &mut Frame<'_>, dashboard: &Dashboard, area: Rect) {
         Constraint::Length(9),
         Constraint::Length(9),
         Constraint::Length(9),
+        Constraint::Length(9),
+        Constraint::Length(9),
         Constraint::Length(7),
         Constraint::Length(9),
     ];
-    let rows = dashboard.snapshot().queues.iter().map(row);
+    let rows = dashboard.lines().map(row);
     let table = Table::new(rows, widths).header(header(titles));
     let table = table.block(block(" 1 Queues ".to_owned(), dashboard.pane() == Pane::Queues));
     render(frame, table, dashboard.queue_row(), area);
