@@ -1,11 +1,12 @@
 //! A store of each kind with the same jobs, and the command that is run on it.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use queue_core::{Admin, BoxError};
 use queue_postgres::PostgresQueue;
-use queue_postgres::sqlx::{AssertSqlSafe, raw_sql};
+use queue_postgres::sqlx::{AssertSqlSafe, PgPool, raw_sql};
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
 use queue_testkit::TestPostgres;
@@ -17,7 +18,7 @@ use crate::fixture::fill;
 pub(crate) type TestResult = Result<(), BoxError>;
 
 /// The schema of the jobs in PostgreSQL. The one of the testkit has a clock that stands still.
-const SCHEMA: &str = "cli";
+pub(crate) const SCHEMA: &str = "cli";
 
 /// A store with the jobs of `fixture.rs`.
 pub(crate) struct Store {
@@ -32,6 +33,12 @@ pub(crate) struct Store {
 enum Files {
     Folder(TempDir),
     Database(Box<TestPostgres>),
+}
+
+/// The place of the jobs of a store.
+pub(crate) enum Place {
+    File(PathBuf),
+    Database(PgPool),
 }
 
 impl Store {
@@ -69,6 +76,14 @@ impl Store {
     /// Returns the address of the store.
     pub(crate) fn url(&self) -> &str {
         &self.options[1]
+    }
+
+    /// Returns where the jobs are, for a test that changes the store behind the queue's back.
+    pub(crate) fn place(&self) -> Place {
+        match &self.files {
+            Files::Folder(folder) => Place::File(folder.path().join("jobs.db")),
+            Files::Database(database) => Place::Database(database.pool().clone()),
+        }
     }
 
     /// Breaks the schema.
