@@ -14,6 +14,7 @@ mod process;
 mod programs;
 mod proxy;
 mod shared_postgres;
+mod tmux;
 
 pub use browser::Browser;
 pub use error::ServerError;
@@ -22,6 +23,7 @@ pub use postgres::{Backup, Durability, Postgres};
 pub use programs::{Missing, missing};
 pub use proxy::{Connection, Fault, Proxy};
 pub use shared_postgres::SharedPostgres;
+pub use tmux::Tmux;
 
 /// The README's programs, compiled and run.
 #[cfg(doctest)]

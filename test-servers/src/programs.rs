@@ -14,6 +14,8 @@ const PGBOUNCER: &str = "install it, as with `apt-get install pgbouncer` or `bre
 const CHROMIUM: &str = "install Chromium and its driver of the same version, as with `apt-get install chromium chromium-driver` or \
      `brew install chromium chromedriver`";
 
+const TMUX: &str = "install it, as with `apt-get install tmux` or `brew install tmux`";
+
 /// A program that tests need and that is not installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Missing {
@@ -41,6 +43,9 @@ pub fn missing() -> Vec<Missing> {
             package: "chromium chromium-driver",
             remedy: CHROMIUM,
         });
+    }
+    if tmux().is_err() {
+        missing.push(Missing { program: "tmux", package: "tmux", remedy: TMUX });
     }
     missing
 }
@@ -79,6 +84,13 @@ pub(crate) fn pgbouncer() -> Result<PathBuf, ServerError> {
     folders.extend(["/usr/sbin", "/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from));
     let found = folders.into_iter().map(|folder| folder.join("pgbouncer")).find(|program| program.exists());
     found.ok_or(ServerError::Missing { program: "pgbouncer", remedy: PGBOUNCER })
+}
+
+/// Returns the path of tmux.
+pub(crate) fn tmux() -> Result<PathBuf, ServerError> {
+    let folders = on_the_path("tmux").into_iter().chain(["/usr/bin", "/opt/homebrew/bin"].map(PathBuf::from));
+    let found = folders.map(|folder| folder.join("tmux")).find(|program| program.exists());
+    found.ok_or(ServerError::Missing { program: "tmux", remedy: TMUX })
 }
 
 /// The programs of a browser.

@@ -1,16 +1,21 @@
 //! The verb `top` in a terminal: its screen, and its keys.
 
-use queue_core::State;
+use std::path::Path;
+use std::time::Instant;
+
 use queue_core::admin::Filter;
+use queue_core::{BoxError, State};
+use test_servers::Tmux;
 
 use crate::fixture::{EXECUTING, RETRYABLE, id};
 use crate::store::{Store, TestResult, assert_golden, collapse, on_each_store, redact};
-use crate::terminal::Terminal;
+use crate::terminal::{COLUMNS, PATIENCE, ROWS, Terminal};
 
 on_each_store!(
     top_shows_the_queues_and_the_running_jobs,
     keys_pause_cancel_and_retry,
     a_change_elsewhere_is_shown_without_a_key,
+    top_has_the_same_screen_under_tmux,
 );
 
 const UP: &str = "\u{1b}[A";
@@ -18,7 +23,11 @@ const DOWN: &str = "\u{1b}[B";
 
 /// Returns the screen without its first line, which names the store.
 fn screen(terminal: &Terminal) -> String {
-    let text = collapse(&redact(&terminal.screen()));
+    without_title(&terminal.screen())
+}
+
+fn without_title(screen: &str) -> String {
+    let text = collapse(&redact(screen));
     text.split_once('\n').map_or(String::new(), |(_, rest)| rest.to_owned())
 }
 
@@ -36,6 +45,37 @@ async fn top_shows_the_queues_and_the_running_jobs(store: &Store) -> TestResult 
 
     let (code, _) = terminal.end();
     assert_eq!(code, 0);
+    assert_golden("top", &format!("{running}\n{failed}"));
+    Ok(())
+}
+
+async fn top_has_the_same_screen_under_tmux(store: &Store) -> TestResult {
+    let arguments: Vec<_> = store.options.iter().cloned().chain(["top".to_owned()]).collect();
+    let tmux = Tmux::start(Path::new(env!("CARGO_BIN_EXE_queue")), &arguments, COLUMNS, ROWS)?;
+    let wait_for = |texts: &[&str]| -> Result<String, BoxError> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let shown = tmux.screen()?;
+            if texts.iter().all(|text| shown.contains(text)) {
+                return Ok(without_title(&shown));
+            }
+            assert!(Instant::now() < deadline, "the screen has not {texts:?}:\n{shown}");
+        }
+    };
+
+    let running = wait_for(&["rendering", "q quit"])?;
+    tmux.press(&["3"])?;
+    let failed = wait_for(&["the card was declined", "connection refused"])?;
+    tmux.press(&["q"])?;
+    let deadline = Instant::now() + PATIENCE;
+    let code = loop {
+        match tmux.exit_code()? {
+            None if Instant::now() < deadline => {}
+            ended => break ended,
+        }
+    };
+
+    assert_eq!(code, Some(0), "{}", tmux.screen()?);
     assert_golden("top", &format!("{running}\n{failed}"));
     Ok(())
 }

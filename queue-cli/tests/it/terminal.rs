@@ -9,9 +9,13 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use crate::store::Store;
 
 /// How long a screen may take. Only a test that fails waits for it.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-const SIZE: PtySize = PtySize { rows: 30, cols: 140, pixel_width: 0, pixel_height: 0 };
+/// The size of the screen.
+pub(crate) const COLUMNS: u16 = 140;
+pub(crate) const ROWS: u16 = 30;
+
+const SIZE: PtySize = PtySize { rows: ROWS, cols: COLUMNS, pixel_width: 0, pixel_height: 0 };
 
 /// A command in a terminal of its own.
 pub(crate) struct Terminal {
