@@ -96,7 +96,10 @@ impl Board {
         self
     }
 
-    /// Returns the router with all pages. Nest it under a path, or serve it alone.
+    /// Returns the router with all pages. Nest it under a path by [`Router::nest_service`], or serve it alone.
+    ///
+    /// Under a path such as `/queue`, the first page is at `/queue` and at `/queue/`. With [`Router::nest`], `/queue/` would be an
+    /// unknown page.
     pub fn router(self) -> Router {
         let desk = Desk::new(self.0);
         Router::new()

@@ -1,6 +1,6 @@
 //! A board of background jobs for operators.
 //!
-//! [`Board::router`] is an axum router with all pages. An application nests it under any path:
+//! [`Board::router`] is an axum router with all pages. An application nests it under any path, as a service:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -14,7 +14,7 @@
 //!     Some(user) => Access::act(user.to_str().unwrap_or("unknown")),
 //!     None => Access::Forbidden,
 //! });
-//! let app: Router = Router::new().nest("/queue", board.router());
+//! let app: Router = Router::new().nest_service("/queue", board.router());
 //! ```
 //!
 //! # What it shows

@@ -13,7 +13,7 @@ use crate::jobs;
 /// Creates the routes. The updates of open pages end when `stopping` fires.
 pub fn router(queue: Arc<dyn Admin>, stopping: CancellationToken) -> Router {
     let board = Board::new(queue).access(access).payloads(show_all).jobs(jobs::all()).until(stopping);
-    Router::new().nest("/queue", board.router())
+    Router::new().nest_service("/queue", board.router())
 }
 
 /// Admits the user of this machine, on which alone the server listens. A page elsewhere whose name points to this machine has

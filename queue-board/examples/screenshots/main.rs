@@ -26,7 +26,7 @@ async fn main() -> Result<(), BoxError> {
     for (name, sample) in &samples {
         let board =
             Board::new(Arc::new(sample.queue.clone())).access(|_| Access::act("ada")).payloads(show_all);
-        app = app.nest(&format!("/{name}"), board.router());
+        app = app.nest_service(&format!("/{name}"), board.router());
     }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

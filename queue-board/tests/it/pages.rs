@@ -19,9 +19,9 @@ async fn send_welcome(user_id: u64) {
 async fn the_links_of_a_nested_board_begin_with_its_path() -> TestResult {
     let queue = queue();
     let id = discarded(&queue, job("send", "1"), "refused").await?;
-    let router = Router::new().nest("/admin/queue", open_board(&queue).router());
+    let router = Router::new().nest_service("/admin/queue", open_board(&queue).router());
 
-    for path in ["", "/jobs", "/workers", "/names", "/enqueue", &format!("/jobs/{id}")] {
+    for path in ["", "/", "/jobs", "/workers", "/names", "/enqueue", &format!("/jobs/{id}")] {
         let answer = get(&router, &format!("/admin/queue{path}")).await?;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         for attribute in ["href=\"", "src=\"", "action=\""] {

@@ -40,7 +40,7 @@ impl Session {
     pub(crate) async fn open(board: Board, scripts: Scripts) -> Result<Self, BoxError> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let app = Router::new().nest("/queue", board.router());
+        let app = Router::new().nest_service("/queue", board.router());
         let server = tokio::spawn(async move {
             axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await.ok();
         });
