@@ -1,4 +1,4 @@
-// Updates the open page, counts its times on, and answers the keys. The page works without it.
+// Updates the open page and its texts of times, and handles the keys. The page works without it.
 "use strict";
 
 const body = document.body;
@@ -32,8 +32,8 @@ function count() {
   }
 }
 
-// Makes the children of a node those of another, and keeps the nodes that are the same: by id, otherwise by place.
-// What the reader has typed, ticked or opened stays.
+// Replaces the children of a node by those of another, and keeps the nodes that are the same: by id, otherwise by place.
+// Typed texts, ticked boxes and open details stay.
 function morph(from, to) {
   const known = new Map();
   for (const child of from.children) if (id(child)) known.set(id(child), child);
@@ -110,7 +110,7 @@ function follow() {
       warn("");
     };
     stream.onerror = () => {
-      // A stream that the server ends is opened again by the browser. One that it refuses is not.
+      // The browser opens a stream again that the server has ended, but not one that it has refused.
       clearTimeout(lost);
       lost = setTimeout(warn, 4000, "The page is not up to date: the server does not answer, or it has ended.");
     };
