@@ -77,7 +77,8 @@ pub fn runner() -> AttemptRunner {
         .scoped_fn(|tally: Arc<Tally>| Repo(tally))
         .build()
         .unwrap_or_else(|error| panic!("{error}"));
-    let environment = Environment { clock: Arc::new(Idle), blocking: Arc::new(Idle), observer: None, service: None };
+    let environment =
+        Environment { clock: Arc::new(Idle), blocking: Arc::new(Idle), observer: None, service: None };
     let jobs = jobs![welcome, welcome_by_repo, welcome_in_context];
     AttemptRunner::new(jobs, services, Arc::new(MemoryQueue::unbounded()), &[], environment)
 }

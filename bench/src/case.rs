@@ -17,6 +17,12 @@ pub(crate) enum Contender {
     QueueSqlite,
     /// `PostgresQueue`, with the same service.
     QueuePostgres,
+    /// The same as `QueueTokio`, with metrics and traces.
+    ObservedTokio,
+    /// The same as `QueueSqlite`, with metrics and traces.
+    ObservedSqlite,
+    /// The same as `QueuePostgres`, with metrics and traces.
+    ObservedPostgres,
     /// `Mutex<VecDeque<Box<dyn FnOnce>>>` and a `Semaphore`.
     Baseline,
     /// A tokio channel with a shared receiver.
@@ -51,6 +57,16 @@ impl Contender {
     /// Returns whether the system is one of this project.
     pub(crate) fn is_own(self) -> bool {
         matches!(self, Self::QueueTokio | Self::QueueSqlite | Self::QueuePostgres)
+    }
+
+    /// Returns the system of this project with metrics and traces, of the same store.
+    pub(crate) fn observed(self) -> Option<Self> {
+        match self {
+            Self::QueueTokio => Some(Self::ObservedTokio),
+            Self::QueueSqlite => Some(Self::ObservedSqlite),
+            Self::QueuePostgres => Some(Self::ObservedPostgres),
+            _ => None,
+        }
     }
 
     /// The systems that keep jobs in memory until a worker takes them.
@@ -107,6 +123,9 @@ impl fmt::Display for Contender {
             Self::QueueTokio => "queue-tokio",
             Self::QueueSqlite => "queue-sqlite",
             Self::QueuePostgres => "queue-postgres",
+            Self::ObservedTokio => "queue-tokio, observed",
+            Self::ObservedSqlite => "queue-sqlite, observed",
+            Self::ObservedPostgres => "queue-postgres, observed",
             Self::Baseline => "the baseline",
             Self::Mpsc => "tokio mpsc, shared receiver",
             Self::Spawn => "one tokio::spawn per job",

@@ -31,6 +31,9 @@ impl Peer {
             Contender::QueueTokio
             | Contender::QueueSqlite
             | Contender::QueuePostgres
+            | Contender::ObservedTokio
+            | Contender::ObservedSqlite
+            | Contender::ObservedPostgres
             | Contender::Baseline
             | Contender::Mpsc
             | Contender::Spawn

@@ -106,8 +106,8 @@ impl Suite {
     /// enough jobs to run for a second or more.
     pub(crate) fn percent(self, system: Contender, load: Load) -> u64 {
         use Contender::{
-            ApalisPostgres, ApalisSqlite, Awa, Effectum, Fang, GraphileWorker, QueuePostgres, QueueSqlite,
-            Raw, Sqlxmq, Underway,
+            ApalisPostgres, ApalisSqlite, Awa, Effectum, Fang, GraphileWorker, ObservedPostgres,
+            QueuePostgres, QueueSqlite, Raw, Sqlxmq, Underway,
         };
         match (self, load, system) {
             (Self::Memory, Load::BesideWaiting { .. }, _) => 10,
@@ -133,7 +133,7 @@ impl Suite {
             (Self::Postgres, Load::Enqueue { .. }, _) => 5,
             (Self::Postgres, Load::Bulk, Raw) => 500,
             (Self::Postgres, Load::Bulk, QueuePostgres) => 300,
-            (Self::Postgres, Load::Drain { .. }, Raw | QueuePostgres) => 200,
+            (Self::Postgres, Load::Drain { .. }, Raw | QueuePostgres | ObservedPostgres) => 200,
             (Self::Postgres, Load::BesideFinished { .. }, _) => 50,
             (Self::Postgres, Load::Drain { .. }, ApalisPostgres) => 20,
             (Self::Postgres, Load::Stream { .. }, GraphileWorker | ApalisPostgres | Sqlxmq | Awa | Raw) => 5,

@@ -6,6 +6,7 @@
 mod apalis;
 mod baseline;
 mod mpsc;
+mod observed;
 mod payload;
 mod queue_postgres;
 mod queue_sqlite;
@@ -17,6 +18,7 @@ mod spawn;
 pub(crate) use apalis::Apalis;
 pub(crate) use baseline::Baseline;
 pub(crate) use mpsc::Mpsc;
+pub(crate) use observed::Observed;
 pub(crate) use payload::Payloads;
 pub(crate) use queue_postgres::PostgresSystem;
 pub(crate) use queue_sqlite::SqliteSystem;

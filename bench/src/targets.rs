@@ -74,6 +74,16 @@ pub(crate) fn judge(suite: Suite, results: &Results) -> Vec<Target> {
     }
 }
 
+/// Returns the rates with metrics and traces divided by those without.
+fn observed(results: &Results, loads: [(&'static str, Load); 2]) -> impl Iterator<Item = Target> {
+    loads.into_iter().map(|(word, load)| {
+        let own = results.own();
+        let rate =
+            own.observed().and_then(|observed| ratio(results, (load, observed), (load, own), Metric::Rate));
+        Target::new(format!("{word} with metrics and traces ÷ without"), Bound::AtLeast(0.8), rate)
+    })
+}
+
 /// Returns our figure divided by a peer's.
 fn against(results: &Results, load: Load, peer: Contender, metric: Metric) -> Option<Series> {
     ratio(results, (load, results.own()), (load, peer), metric)

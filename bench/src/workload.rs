@@ -14,8 +14,8 @@ use crate::Setup;
 use crate::case::{Case, Contender};
 use crate::suite::Suite;
 use crate::systems::{
-    Apalis, Baseline, MemorySystem, Mpsc, Payloads, PostgresSystem, RawOnPostgres, RawOnSqlite, Spawn,
-    SqliteSystem,
+    Apalis, Baseline, MemorySystem, Mpsc, Observed, Payloads, PostgresSystem, RawOnPostgres, RawOnSqlite,
+    Spawn, SqliteSystem,
 };
 
 /// A comparison: one table of the report, or two.
@@ -128,9 +128,19 @@ impl Workload {
             }
         };
         let pairs = |(load, systems): (Load, &[Contender])| {
-            systems.iter().map(|&system| (load, system)).collect::<Vec<_>>()
+            let observed = own.iter().filter_map(|own| own.observed()).filter(|_| is_observed(load));
+            systems.iter().copied().chain(observed).map(|system| (load, system)).collect::<Vec<_>>()
         };
         loads.into_iter().flat_map(pairs).collect()
+    }
+}
+
+/// Returns whether the load is measured with metrics and traces, too.
+fn is_observed(load: Load) -> bool {
+    match load {
+        Load::Drain { workers } => workers == WORKERS,
+        Load::Stream { threads, .. } => threads.is_none(),
+        _ => false,
     }
 }
 
@@ -152,6 +162,9 @@ pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
                 Load::BesideFinished { others } => flatness::on_a_server(others, case.jobs).await,
                 _ => on::<PostgresSystem>(case).await,
             },
+            (_, Contender::ObservedTokio) => on::<Observed<MemorySystem>>(case).await,
+            (_, Contender::ObservedSqlite) => on::<Observed<SqliteSystem>>(case).await,
+            (_, Contender::ObservedPostgres) => on::<Observed<PostgresSystem>>(case).await,
             (Suite::Postgres, Contender::Raw) => on::<RawOnPostgres>(case).await,
             (_, Contender::Baseline) => on::<Baseline>(case).await,
             (_, Contender::Mpsc) => on::<Mpsc>(case).await,

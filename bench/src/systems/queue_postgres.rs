@@ -4,6 +4,7 @@ use harness::{Scratch, System, Tally};
 use queue_postgres::PostgresQueue;
 use queue_tokio::RunningHost;
 
+use super::observed::Store;
 use super::queue_tokio::{Entrance, host};
 
 pub(crate) struct PostgresSystem {
@@ -25,5 +26,13 @@ impl System for PostgresSystem {
 
     async fn start(&mut self, workers: usize) -> anyhow::Result<RunningHost> {
         host(self.queue.clone(), self.tally, workers).await
+    }
+}
+
+impl Store for PostgresSystem {
+    type Queue = PostgresQueue;
+
+    fn queue(&self) -> PostgresQueue {
+        self.queue.clone()
     }
 }

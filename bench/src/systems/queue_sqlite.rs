@@ -4,6 +4,7 @@ use harness::{Scratch, System, Tally};
 use queue_sqlite::SqliteQueue;
 use queue_tokio::RunningHost;
 
+use super::observed::Store;
 use super::queue_tokio::{Entrance, host};
 
 pub(crate) struct SqliteSystem {
@@ -25,5 +26,13 @@ impl System for SqliteSystem {
 
     async fn start(&mut self, workers: usize) -> anyhow::Result<RunningHost> {
         host(self.queue.clone(), self.tally, workers).await
+    }
+}
+
+impl Store for SqliteSystem {
+    type Queue = SqliteQueue;
+
+    fn queue(&self) -> SqliteQueue {
+        self.queue.clone()
     }
 }

@@ -4,6 +4,8 @@ use harness::{Payload, Producer, Scratch, System, Tally};
 use queue_core::{Queue, QueueExt as _, Services, background_job, jobs};
 use queue_tokio::{Host, MemoryQueue, QueueService, RunningHost};
 
+use super::observed::Store;
+
 /// Welcomes a user.
 #[background_job]
 pub(crate) async fn welcome(#[inject] tally: &Tally, user_id: u64, template: &str) {
@@ -36,6 +38,14 @@ impl System for MemorySystem {
 
     async fn start(&mut self, workers: usize) -> anyhow::Result<RunningHost> {
         host(self.queue.clone(), self.tally, workers).await
+    }
+}
+
+impl Store for MemorySystem {
+    type Queue = MemoryQueue;
+
+    fn queue(&self) -> MemoryQueue {
+        self.queue.clone()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use harness::{Load, Metric, Series, Waits};
 
-use super::{Bound, Target, against, rate_to, ratio};
+use super::{Bound, Target, against, observed, rate_to, ratio};
 use crate::case::{Case, Contender};
 use crate::results::Results;
 
@@ -34,6 +34,7 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
         Target::new("start p99, µs", AtMost(50.0), slowest),
         Target::new("bytes of a queued job beside its payload", AtMost(200.0), overhead(results)),
     ];
+    targets.extend(observed(results, [("drain", drain), ("stream", stream)]));
     targets.extend(flatness(results));
     let gain = rate_to(results, threads(2), threads(1));
     targets.push(Target::new("stream on 2 worker threads ÷ on 1", AtLeast(1.5), gain));

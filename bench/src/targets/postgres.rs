@@ -2,7 +2,7 @@
 
 use harness::{Load, Metric, WORKERS};
 
-use super::{Bound, Target, against, flatness};
+use super::{Bound, Target, against, flatness, observed};
 use crate::case::Contender;
 use crate::results::Results;
 
@@ -19,7 +19,7 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
     let start =
         results.find(Load::Latency, QueuePostgres).and_then(|case| results.series(case, Metric::StartMedian));
     let start_to_raw = against(results, Load::Latency, Raw, Metric::StartMedian);
-    vec![
+    let mut targets = vec![
         best("enqueue, 32 tasks", AtLeast(5.0), enqueue(32), Metric::Rate),
         Target::new("enqueue, 32 tasks ÷ 32 raw connections", AtLeast(2.0), raw(enqueue(32))),
         best("enqueue, 1 task", AtLeast(1.0), enqueue(1), Metric::Rate),
@@ -33,13 +33,16 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
         Target::new("start p50, µs", AtMost(1_000.0), start),
         Target::new("start p50 ÷ raw claims on notification", AtMost(2.0), start_to_raw),
         best("server CPU of a drain", AtMost(1.0), drain, Metric::ServerCpu),
-        flatness(results, "table"),
-    ]
+    ];
+    targets.extend(observed(results, [("drain", drain), ("stream", stream)]));
+    targets.push(flatness(results, "table"));
+    targets
 }
 
 /// Compares our figure with that of the peer whose median is best.
 fn against_the_best(results: &Results, figure: &str, bound: Bound, load: Load, metric: Metric) -> Target {
-    let is_peer = |system| !matches!(system, Contender::QueuePostgres | Contender::Raw);
+    let is_peer =
+        |system| !matches!(system, Contender::QueuePostgres | Contender::ObservedPostgres | Contender::Raw);
     let peers = results.cases(|case| case.load == load && is_peer(case.system)).into_iter();
     let medians = peers.filter_map(|case| Some((results.series(case, metric)?.median(), case.system)));
     let order = |one: &(f64, Contender), other: &(f64, Contender)| one.0.total_cmp(&other.0);

@@ -2,7 +2,7 @@
 
 use harness::{Load, Metric, WORKERS};
 
-use super::{Bound, Target, against, flatness};
+use super::{Bound, Target, against, flatness, observed};
 use crate::case::Contender;
 use crate::results::Results;
 
@@ -27,6 +27,7 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
         Target::new("stream ÷ that of effectum", AtLeast(5.0), rate(stream, Effectum)),
         Target::new("start p50, µs", AtMost(600.0), start),
     ];
+    targets.extend(observed(results, [("drain", drain), ("stream", stream)]));
     targets.push(flatness(results, "file"));
     targets
 }
