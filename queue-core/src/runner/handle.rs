@@ -99,10 +99,7 @@ impl<J: Job> JobHandle<J> {
     /// # Cancel safety
     ///
     /// The future may be dropped at any time.
-    pub async fn ended<Q>(&self, queue: &Q, wait: Duration) -> Result<Ended<J::Output>, QueueError>
-    where
-        Q: Admin + ?Sized,
-    {
+    pub async fn ended(&self, queue: &dyn Admin, wait: Duration) -> Result<Ended<J::Output>, QueueError> {
         let jobs = queue.ended(&[self.id], wait).await?;
         let Some(job) = jobs.into_iter().next().flatten() else { return Ok(Ended::Gone) };
         check_kind::<J>(&job)?;
