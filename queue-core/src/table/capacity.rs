@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::JobTable;
-use crate::attempt::tick::Tick;
 use crate::contract::clock::Timestamp;
 use crate::contract::error::{QueueError, QueueErrorKind};
 use crate::contract::job::NewJob;
+use crate::contract::name::QueueName;
 use crate::contract::record::State;
 
 impl JobTable {
@@ -16,11 +16,11 @@ impl JobTable {
         self.unfinished
     }
 
-    /// Returns the number of unfinished jobs without the ticks of schedules that are not due.
+    /// Returns the number of unfinished jobs without those that are not due in the queues of ticks.
     #[must_use]
-    pub fn work_left(&mut self, now: Timestamp) -> u64 {
+    pub fn work_left(&mut self, now: Timestamp, has_ticks: impl Fn(&QueueName) -> bool) -> u64 {
         self.advance(now);
-        let queues = self.store.queues().iter().filter(|queue| Tick::waits_in(&queue.name));
+        let queues = self.store.queues().iter().filter(|queue| has_ticks(&queue.name));
         let waiting =
             queues.map(|queue| queue.count_of(State::Scheduled) + queue.count_of(State::Retryable)).sum();
         self.unfinished.saturating_sub(waiting)

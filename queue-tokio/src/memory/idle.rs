@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use queue_core::Timestamp;
+use queue_core::{Tick, Timestamp};
 
 use super::{LockedState, MemoryQueue};
 
@@ -19,7 +19,7 @@ impl IdleWaiters {
         idle
     }
 
-    /// Returns whether nobody waits.
+    /// Returns whether no caller waits.
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -38,9 +38,10 @@ impl IdleWaiters {
 }
 
 impl LockedState {
-    /// Returns whether no job is left but ticks of schedules that are not due. While nobody waits for that, it does not count ticks.
+    /// Returns whether no job is left but ticks of schedules that are not due. While no caller waits for that, it does not count ticks.
     pub(super) fn is_idle(&mut self, now: Timestamp) -> bool {
-        self.table.unfinished() == 0 || !self.idle.is_empty() && self.table.work_left(now) == 0
+        self.table.unfinished() == 0
+            || !self.idle.is_empty() && self.table.work_left(now, Tick::waits_in) == 0
     }
 }
 
@@ -70,7 +71,9 @@ impl MemoryQueue {
     ///
     /// It may be dropped at any time.
     pub async fn idle(&self) {
-        let idle = self.0.locked(|state, now| (state.table.work_left(now) > 0).then(|| state.idle.add()));
+        let idle = self
+            .0
+            .locked(|state, now| (state.table.work_left(now, Tick::waits_in) > 0).then(|| state.idle.add()));
         if let Some(idle) = idle {
             // The sender is dropped only with the queue, which lives for as long as this call.
             drop(idle.await);
