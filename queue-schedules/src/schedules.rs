@@ -6,6 +6,7 @@ mod hosted;
 mod list;
 mod operate;
 mod recent;
+mod turn;
 
 use std::fmt;
 use std::sync::Arc;
@@ -168,10 +169,10 @@ impl Schedules {
         self
     }
 
-    /// Returns the kind of job that ticks are, for a test kit: `TestKit::new(jobs![report].and(Schedules::ticks()))`.
+    /// Returns the kinds of job that the service performs, for a test kit: `TestKit::new(jobs![report].and(Schedules::ticks()))`.
     #[must_use]
     pub fn ticks() -> Jobs {
-        jobs![tick]
+        jobs![tick, turn::turn]
     }
 
     /// Returns the queues in which the ticks of the group wait.

@@ -3,14 +3,26 @@
 use std::collections::HashMap;
 
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin as _, JobId, JobRecord, NewJob, Queue as _, QueueError, Receipt, State};
+use queue_core::{Admin as _, Job as _, JobId, JobRecord, NewJob, Queue as _, QueueError, Receipt, State};
 
 use crate::stored::StoredSchedule;
+use crate::tick_job::tick;
 
 use super::Schedules;
 
 /// The number of ticks that are read and pushed in one trip.
 const PAGE: usize = 1_000;
+
+/// The differences between the declared and the stored schedules.
+#[derive(Default)]
+struct Differences {
+    /// The ticks of schedules that are not stored.
+    new: Vec<NewJob>,
+    /// The ticks to store in the places of others, by the names of their schedules.
+    changed: HashMap<String, NewJob>,
+    /// The ticks of schedules that are not declared any more.
+    retired: HashMap<String, (JobRecord, StoredSchedule)>,
+}
 
 impl Schedules {
     /// Stores the schedules that the program declares, changes those that are declared differently now, and retires those that it does
@@ -29,32 +41,58 @@ impl Schedules {
     ///
     /// If the future is dropped, some schedules may be stored and others not. A further call completes it.
     pub async fn apply(&self) -> Result<(), QueueError> {
-        let declared: Vec<_> =
-            self.declared.iter().map(|declared| self.declared(declared)).collect::<Result<_, _>>()?;
-        let mut stored = self.stored_ticks().await?;
-        let mut pushes = Vec::new();
-        for schedule in declared {
-            match stored.remove(&schedule.name) {
-                None => pushes.push(schedule.tick()?),
-                Some((tick, Some(earlier))) => pushes.extend(changed(schedule, &earlier, &tick)?),
-                Some((_, None)) => {}
-            }
+        let Differences { new, changed, retired } = self.differences().await?;
+        self.push_all(new).await?;
+        let names: Vec<_> = changed.keys().chain(retired.keys()).map(String::as_str).collect();
+        if names.is_empty() {
+            return Ok(());
         }
-        self.push_all(pushes).await?;
-        for (tick, earlier) in stored.into_values() {
-            // A tick that this version cannot read is of a newer one.
-            if let Some(earlier) =
-                earlier.filter(|earlier| !earlier.is_removed && earlier.revision <= self.revision)
-            {
-                self.retire(&tick, &earlier).await?;
-            }
+        let turn = self.take_turn(&names).await?;
+        let applied = self.apply_to(&names).await;
+        self.end_turn(turn).await;
+        applied
+    }
+
+    /// Changes and retires schedules of these names, whose turn the caller has. It reads them again: the tick of one may have been
+    /// performed or changed before the turn.
+    async fn apply_to(&self, names: &[&str]) -> Result<(), QueueError> {
+        let Differences { changed, retired, .. } = self.differences().await?;
+        let is_meant = |name: &str| names.contains(&name);
+        let changed = changed.into_iter().filter(|(name, _)| is_meant(name)).map(|(_, tick)| tick);
+        self.push_all(changed.collect()).await?;
+        for (_, (tick, earlier)) in retired.into_iter().filter(|(name, _)| is_meant(name)) {
+            self.retire(&tick, &earlier).await?;
         }
         Ok(())
     }
 
+    /// Compares what the program declares with what is stored.
+    async fn differences(&self) -> Result<Differences, QueueError> {
+        let mut stored = self.stored_ticks().await?;
+        let mut differences = Differences::default();
+        for declared in &self.declared {
+            let schedule = self.declared(declared)?;
+            match stored.remove(&schedule.name) {
+                None => differences.new.push(schedule.tick()?),
+                Some((tick, Some(earlier))) => {
+                    let changed = changed(schedule, &earlier, &tick)?;
+                    differences.changed.extend(changed.map(|tick| (declared.name.clone(), tick)));
+                }
+                Some((_, None)) => {}
+            }
+        }
+        for (name, (tick, earlier)) in stored {
+            // A tick that this version cannot read is of a newer one.
+            let earlier = earlier.filter(|earlier| !earlier.is_removed && earlier.revision <= self.revision);
+            differences.retired.extend(earlier.map(|earlier| (name, (tick, earlier))));
+        }
+        Ok(differences)
+    }
+
     /// Returns the declared schedules that are stored, by their names, each with its tick.
     async fn stored_ticks(&self) -> Result<HashMap<String, (JobRecord, Option<StoredSchedule>)>, QueueError> {
-        let filter = Filter::all().queue(StoredSchedule::queue_of(&self.group, true)).unfinished();
+        let filter =
+            Filter::all().queue(StoredSchedule::queue_of(&self.group, true)).name(tick::NAME).unfinished();
         let mut stored = HashMap::new();
         let mut request = PageRequest::first(PAGE);
         loop {

@@ -4,11 +4,12 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest, Sort};
-use queue_core::{Admin as _, QueueError};
+use queue_core::{Admin as _, Job as _, QueueError};
 
 use crate::cursor::ScheduleCursor;
 use crate::record::{SchedulePage, ScheduleRecord};
 use crate::stored::StoredSchedule;
+use crate::tick_job::tick;
 
 use super::Schedules;
 
@@ -40,7 +41,8 @@ impl Schedules {
 
     /// Returns a page of the schedules in the order of [`list`](Self::list): at most `limit`, after a cursor.
     ///
-    /// It reads the ticks of the page, and then their last jobs: two trips, however many schedules there are.
+    /// It reads the ticks of the page, and then their last jobs: two trips, or three on the page where the declared schedules end,
+    /// however many schedules there are.
     ///
     /// # Errors
     ///
@@ -54,11 +56,28 @@ impl Schedules {
         after: Option<ScheduleCursor>,
         limit: usize,
     ) -> Result<SchedulePage, QueueError> {
-        let ScheduleCursor { is_declared, after } =
-            after.unwrap_or(ScheduleCursor { is_declared: true, after: None });
-        let filter = Filter::all().queue(StoredSchedule::queue_of(&self.group, is_declared)).unfinished();
+        let place = after.unwrap_or(ScheduleCursor { is_declared: true, after: None });
+        let mut page = self.read_page(&place, limit).await?;
+        // The schedules that were put at run time begin on the page on which the declared ones end.
+        if place.is_declared
+            && page.schedules.len() < limit
+            && let Some(next) = page.next.take()
+        {
+            let rest = self.read_page(&next, limit - page.schedules.len()).await?;
+            page.schedules.extend(rest.schedules);
+            page.next = rest.next;
+        }
+        self.add_states(&mut page.schedules).await?;
+        Ok(page)
+    }
+
+    /// Reads a page of ticks, either declared ones or others.
+    async fn read_page(&self, place: &ScheduleCursor, limit: usize) -> Result<SchedulePage, QueueError> {
+        let is_declared = place.is_declared;
+        let ticks = Filter::all().queue(StoredSchedule::queue_of(&self.group, is_declared));
+        let filter = ticks.name(tick::NAME).unfinished();
         let mut request = PageRequest::first(limit).sort(Sort::RunAt);
-        request.after = after;
+        request.after = place.after.clone();
         let page = self.queue.list(&filter, &request).await?;
         let next = match page.next {
             Some(after) => Some(ScheduleCursor { is_declared, after: Some(after) }),
@@ -71,7 +90,6 @@ impl Schedules {
         schedules.reverse();
         schedules.retain(|schedule: &ScheduleRecord| names.insert(schedule.name.clone()));
         schedules.reverse();
-        self.add_states(&mut schedules).await?;
         Ok(SchedulePage { schedules, next })
     }
 

@@ -41,9 +41,22 @@ impl Schedules {
         job: impl IntoJob,
     ) -> Result<(), QueueError> {
         let new = self.stored(name.as_ref(), recurrence.into(), &job.into_job())?;
+        match self.holder(new.tick()?).await? {
+            None => return Ok(()),
+            Some((_, earlier)) if new.is_defined_as(&earlier) => return Ok(()),
+            Some(_) => {}
+        }
+        let turn = self.take_turn(&[name.as_ref()]).await?;
+        let put = self.put_again(new).await;
+        self.end_turn(turn).await;
+        put
+    }
+
+    /// Changes a schedule, whose turn the caller has.
+    async fn put_again(&self, new: StoredSchedule) -> Result<(), QueueError> {
         let Some((tick, earlier)) = self.holder(new.tick()?).await? else { return Ok(()) };
         if earlier.is_declared && !earlier.is_removed {
-            let name = name.as_ref();
+            let name = new.name;
             return Err(QueueError::conflict(format!(
                 "the program declares the schedule `{name}`: change it there"
             )));
@@ -64,8 +77,10 @@ impl Schedules {
     ///
     /// If the future is dropped, the schedule may or may not be removed.
     pub async fn remove(&self, name: impl AsRef<str>) -> Result<(), QueueError> {
-        let (tick, stored) = self.find(name.as_ref()).await?;
-        self.retire(&tick, &stored).await
+        let turn = self.take_turn(&[name.as_ref()]).await?;
+        let removed = self.remove_in_turn(name.as_ref()).await;
+        self.end_turn(turn).await;
+        removed
     }
 
     /// Pauses a schedule: it enqueues nothing until it is resumed, over restarts and deploys.
@@ -80,13 +95,10 @@ impl Schedules {
     ///
     /// If the future is dropped, the schedule may or may not be paused.
     pub async fn pause(&self, name: impl AsRef<str>) -> Result<(), QueueError> {
-        let (tick, stored) = self.find(name.as_ref()).await?;
-        if stored.is_paused {
-            return Ok(());
-        }
-        let paused = StoredSchedule { is_paused: true, ..stored.clone() };
-        let receipt = self.push_one(paused.replacing(&stored, &tick)?).await?;
-        self.end_earlier(&tick, receipt, "the schedule was paused").await
+        let turn = self.take_turn(&[name.as_ref()]).await?;
+        let paused = self.pause_in_turn(name.as_ref()).await;
+        self.end_turn(turn).await;
+        paused
     }
 
     /// Resumes a paused schedule. [`CatchUp`](queue_core::CatchUp) decides on the ticks of the pause.
@@ -99,12 +111,10 @@ impl Schedules {
     ///
     /// If the future is dropped, the schedule may or may not be resumed.
     pub async fn resume(&self, name: impl AsRef<str>) -> Result<(), QueueError> {
-        let (tick, stored) = self.find(name.as_ref()).await?;
-        if !stored.is_paused {
-            return Ok(());
-        }
-        let resumed = StoredSchedule { is_paused: false, ..stored.clone() };
-        self.push_one(resumed.replacing(&stored, &tick)?).await.map(drop)
+        let turn = self.take_turn(&[name.as_ref()]).await?;
+        let resumed = self.resume_in_turn(name.as_ref()).await;
+        self.end_turn(turn).await;
+        resumed
     }
 
     /// Enqueues the job of a schedule now, also if the schedule is paused. It changes no tick.
@@ -158,6 +168,30 @@ impl Schedules {
         let jobs = ticks.iter().map(|at| stored.backfilled(*at)).collect();
         self.queue.push(jobs).await?;
         Ok(ticks.len())
+    }
+
+    async fn remove_in_turn(&self, name: &str) -> Result<(), QueueError> {
+        let (tick, stored) = self.find(name).await?;
+        self.retire(&tick, &stored).await
+    }
+
+    async fn pause_in_turn(&self, name: &str) -> Result<(), QueueError> {
+        let (tick, stored) = self.find(name).await?;
+        if stored.is_paused {
+            return Ok(());
+        }
+        let paused = StoredSchedule { is_paused: true, ..stored.clone() };
+        let receipt = self.push_one(paused.replacing(&stored, &tick)?).await?;
+        self.end_earlier(&tick, receipt, "the schedule was paused").await
+    }
+
+    async fn resume_in_turn(&self, name: &str) -> Result<(), QueueError> {
+        let (tick, stored) = self.find(name).await?;
+        if !stored.is_paused {
+            return Ok(());
+        }
+        let resumed = StoredSchedule { is_paused: false, ..stored.clone() };
+        self.push_one(resumed.replacing(&stored, &tick)?).await.map(drop)
     }
 
     /// Ends a schedule: a removed one takes the place of its tick, and keeps the key until no tick can be performed any more. So the

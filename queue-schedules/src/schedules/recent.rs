@@ -1,13 +1,14 @@
-//! What became of the last ticks of schedules.
+//! One schedule, the last ticks of some, and the groups of a store.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use queue_core::admin::{Filter, PageRequest, QueueSummary, Sort};
-use queue_core::{Admin as _, QueueError, State, Tick};
+use queue_core::{Admin as _, Job as _, QueueError, State, Tick};
 
 use crate::record::{ScheduleRecord, TickRun};
 use crate::stored::{PUT, StoredSchedule};
+use crate::tick_job::tick;
 
 use super::Schedules;
 
@@ -54,7 +55,7 @@ impl Schedules {
     pub async fn get(&self, name: impl AsRef<str>) -> Result<Option<ScheduleRecord>, QueueError> {
         let key = StoredSchedule::key_of(self.group(), name.as_ref());
         for queue in self.tick_queues() {
-            let filter = Filter::all().queue(queue).unique(&*key).unfinished();
+            let filter = Filter::all().queue(queue).name(tick::NAME).unique(&*key).unfinished();
             // Beside a tick that is performed there may be one that follows it, and comes later.
             let request = PageRequest::first(1).sort(Sort::RunAt).newest();
             let page = self.queue.list(&filter, &request).await?;

@@ -2,6 +2,7 @@
 
 mod catching_up;
 mod changes;
+mod cost;
 mod declaring;
 mod fleet;
 mod hosted;
@@ -10,5 +11,6 @@ mod kit;
 mod looking;
 mod operating;
 mod overlap;
+mod racing;
 mod stores;
 mod world;

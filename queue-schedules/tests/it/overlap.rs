@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use queue_core::{Admin as _, JobContext, JobRecord, Overlap, QueueName, background_job, jobs};
+use queue_core::{
+    Admin as _, JobContext, JobRecord, Overlap, QueueName, Tick, Timestamp, background_job, jobs,
+};
 use queue_schedules::Schedules;
 use queue_testkit::TestKit;
 
@@ -41,11 +43,15 @@ async fn a_tick_that_finds_an_unfinished_job_is_skipped() -> TestResult {
     Ok(())
 }
 
-/// H34: With `follow`, at most one job waits, beside one that runs.
+/// H34: With `follow`, at most one job waits, beside one that runs. It keeps the tick that enqueued it.
 #[queue_testkit::test]
 async fn at_most_one_job_follows() -> TestResult {
-    assert_eq!(enqueued(Overlap::Follow, false).await?.len(), 1);
-    assert_eq!(enqueued(Overlap::Follow, true).await?.len(), 2);
+    let tick =
+        |job: &JobRecord| job.meta.get(Tick::AT).and_then(|at| at.parse().ok()).map(Timestamp::from_micros);
+    let ticks = |jobs: Vec<JobRecord>| jobs.iter().map(tick).collect::<Vec<_>>();
+
+    assert_eq!(ticks(enqueued(Overlap::Follow, false).await?), [Some(at(60))]);
+    assert_eq!(ticks(enqueued(Overlap::Follow, true).await?), [Some(at(60)), Some(at(180))]);
     Ok(())
 }
 
