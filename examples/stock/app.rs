@@ -7,6 +7,7 @@ use std::time::Duration;
 use queue_core::admin::QueueCounts;
 use queue_core::{Admin, BoxError, CancellationToken, Jobs, Services, ServicesBuilder};
 use queue_metrics::PrometheusPage;
+use queue_schedules::Schedules;
 use queue_tokio::{Host, HttpService, MemoryQueue, QueueService};
 
 use crate::data_dir::DataFolder;
@@ -70,6 +71,8 @@ impl App {
             .merge(builder.health().router())
             .merge(metrics.router(queues.all()));
         let observe = |service: QueueService| service.observe(metrics.clone()).observe(tally.clone());
+        let schedules =
+            Schedules::new("stock", queues.jobs.clone()).jobs(jobs::all()).observe(metrics.clone());
         let (photos, background) = (observe(photos(queues.closures)), observe(background(queues.jobs)));
         // They stop in reverse: first the HTTP server, then the jobs, and the supplier last.
         let host = builder
@@ -77,6 +80,7 @@ impl App {
             .service(HttpService::over(supplier_listener, stub::router())?.named("supplier"))
             .service(photos)
             .service(background.lease(settings.lease))
+            .service(schedules)
             .service(HttpService::over(listener, page)?.named("web").cancel_on_stop(stopping))
             .build()?;
         Ok(Self { host, shop, reports, tally, address })

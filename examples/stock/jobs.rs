@@ -4,6 +4,7 @@
 //! So the comment of each job says why a second run does no harm.
 
 mod mail;
+mod nightly;
 mod photos;
 mod report;
 mod sync;
@@ -14,6 +15,7 @@ use crate::catalog::{self, Entry};
 use crate::database::Database;
 
 pub use mail::mail_product;
+pub use nightly::report_nightly;
 pub use photos::resize_photos;
 pub use report::report_stock;
 pub use sync::sync_product;
@@ -21,7 +23,7 @@ pub use sync::sync_product;
 /// Returns the list of jobs, for the hosted loop.
 #[must_use]
 pub fn all() -> Jobs {
-    jobs![mail_product, report_stock, sync_product]
+    jobs![mail_product, report_nightly, report_stock, sync_product]
 }
 
 /// The queue of the closures that call [`resize_photos`].

@@ -1,7 +1,8 @@
 //! A product catalogue that answers at once and does the rest in the background.
 //!
 //! A form or `POST /products` saves a product and enqueues four pieces of work for it: a closure that resizes its photos,
-//! an e-mail, a stock report, and a synchronization with the supplier. `GET /` shows their progress, and has buttons that
+//! an e-mail, a stock report, and a synchronization with the supplier. Each night a schedule keeps the report of the day.
+//! `GET /` shows their progress, and has buttons that
 //! retry a discarded job and cancel a waiting one.
 //!
 //! Reading order: [`jobs`] defines the background work, [`shop`] enqueues it, [`app`] assembles everything.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use queue_core::admin::QueueCounts;
 use queue_core::table::Retention;
-use queue_core::{Admin, QueueError};
+use queue_core::{Admin, QueueError, Tick};
 use queue_metrics::PrometheusPage;
 use queue_postgres::PostgresQueue;
 use queue_sqlite::SqliteQueue;
@@ -91,7 +91,7 @@ impl Queues {
         [self.jobs.clone(), Arc::new(self.closures.clone())]
     }
 
-    /// Returns the number of jobs and closures by state.
+    /// Returns the number of jobs and closures by state. The tick that waits for the next night is no work of the shop's.
     ///
     /// # Errors
     ///
@@ -103,6 +103,7 @@ impl Queues {
     pub async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
         let mut counts = self.jobs.counts().await?;
         counts.extend(self.closures.counts().await?);
+        counts.retain(|counts| !Tick::waits_in(&counts.queue));
         Ok(counts)
     }
 }

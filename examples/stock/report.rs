@@ -6,11 +6,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use queue_core::BoxError;
+use queue_core::{BoxError, Timestamp};
 
 use crate::catalog::Entry;
 
-/// The folder of the newest report.
+/// The folder of the newest report, and of the tables of earlier days.
 #[derive(Clone, Debug)]
 pub struct Reports {
     folder: PathBuf,
@@ -33,6 +33,18 @@ impl Reports {
     #[must_use]
     pub fn chart(&self) -> PathBuf {
         self.folder.join("stock.svg")
+    }
+
+    /// Keeps the table of a day in UTC, and returns its path: `stock-2026-11-29.csv`. It blocks.
+    ///
+    /// # Errors
+    ///
+    /// The file could not be written.
+    pub fn keep(&self, day: Timestamp, entries: &[Entry]) -> Result<PathBuf, BoxError> {
+        let text = day.to_string();
+        let path = self.folder.join(format!("stock-{}.csv", text.split('T').next().unwrap_or(&text)));
+        replace(&path, &table(entries)?)?;
+        Ok(path)
     }
 
     /// Writes both files, each atomically: a reader finds the old or the new version. It blocks.

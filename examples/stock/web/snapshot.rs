@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::time::SystemTime;
 
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, JobId, JobProgress, JobRecord, NewJob, QueueError, State, StoredResult, Timestamp};
+use queue_core::{
+    Admin, JobId, JobProgress, JobRecord, NewJob, QueueError, State, StoredResult, Tick, Timestamp,
+};
 use serde::{Serialize, Serializer};
 
 use super::error::WebError;
@@ -86,9 +88,10 @@ impl Snapshot {
     }
 }
 
-/// Returns the newest jobs of a queue.
+/// Returns the newest jobs of a queue, without the ticks of schedules.
 async fn newest(queue: &dyn Admin) -> Result<Vec<JobRecord>, QueueError> {
-    Ok(queue.list(&Filter::all(), &PageRequest::first(Snapshot::SHOWN).newest()).await?.jobs)
+    let page = queue.list(&Filter::all(), &PageRequest::first(Snapshot::SHOWN).newest()).await?;
+    Ok(page.jobs.into_iter().filter(|job| !Tick::waits_in(&job.queue)).collect())
 }
 
 impl From<&JobRecord> for JobView {

@@ -32,7 +32,9 @@ async fn all_is_done(settings: &Settings, folder: &Path) -> Result<(), BoxError>
     let summary = demo::run(settings).await?;
 
     assert_eq!(summary.missing(), Vec::<String>::new());
-    assert_eq!((summary.products, summary.completed), (12, 48));
+    assert_eq!(summary.products, 12);
+    // A demo that runs at the time of the nightly report has one more.
+    assert!((48..=49).contains(&summary.completed), "{summary:?}");
     assert!(summary.retries > 0, "the supplier fails every third request");
     assert_eq!(summary.attempts, summary.completed + summary.retries);
     assert_eq!(summary.mailed, 12, "an e-mail for each product");

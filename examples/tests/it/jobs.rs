@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use lettre::Message;
 use queue_core::{BoxError, QueueExt as _};
+use queue_schedules::Schedules;
 use queue_testkit::TestKit;
 use stock::catalog;
 use stock::database::Database;
@@ -60,7 +61,8 @@ impl Fixture {
         let reports = Reports::new(folder.path().join("reports"));
         let services =
             stock::app::services(database.clone(), reports, mailer, Supplier::new("http://unused"));
-        Ok(Self { kit: TestKit::new(jobs::all()).services(services).build()?, database, folder })
+        let jobs = jobs::all().and(Schedules::ticks());
+        Ok(Self { kit: TestKit::new(jobs).services(services).build()?, database, folder })
     }
 
     async fn add(&self, sku: &str) -> Result<Product, BoxError> {
@@ -169,5 +171,23 @@ async fn a_report_that_covers_the_revision_already_is_not_written_again() -> Res
     assert!(!table.exists());
     let results = [written, covered].map(|run| run.result_of::<report_stock>());
     assert_eq!(results, ["2 products, worth 0.04", "revision 1 is in a later report"]);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_report_of_each_night_is_kept() -> Result<(), BoxError> {
+    let fixture = Fixture::new(FlakyMailer::failing(0))?;
+    fs::create_dir(fixture.folder.path().join("reports"))?;
+    Schedules::new("stock", fixture.kit.queue().clone()).jobs(jobs::all()).apply().await?;
+    fixture.add("TEA").await?;
+
+    fixture.kit.run_for(std::time::Duration::from_secs(3 * 86_400)).await?.expect_success();
+
+    let kept = fs::read_dir(fixture.folder.path().join("reports"))?;
+    let mut kept: Vec<_> = kept.map(|file| Ok(file?.file_name())).collect::<Result<_, std::io::Error>>()?;
+    kept.sort();
+    assert_eq!(kept, ["stock-2030-01-01.csv", "stock-2030-01-02.csv", "stock-2030-01-03.csv"]);
+    let table = fs::read_to_string(fixture.folder.path().join("reports/stock-2030-01-03.csv"))?;
+    assert!(table.contains("TEA,Tea,1,2,2"), "{table}");
     Ok(())
 }
