@@ -48,6 +48,7 @@ enum Verb {
     Show(verb::Show),
     Why(verb::Why),
     Push(verb::Push),
+    Schedule(verb::Schedule),
     Retry(verb::Retry),
     Cancel(verb::Cancel),
     Delete(verb::Delete),
@@ -89,6 +90,7 @@ impl Command {
             Verb::Export(verb) => verb.run(&*options.open().await?, out).await?,
             Verb::Check(verb) => verb.run(&*options.open().await?, out).await?,
             Verb::Doctor(verb) => verb.run(&*options.open().await?, out).await?,
+            Verb::Schedule(verb) => verb.run(options.open().await?.into(), out).await?,
             Verb::Board(verb) => verb.run(options.open().await?.into(), out).await?,
         };
         output.finish()?;

@@ -23,6 +23,7 @@ mod progress;
 mod prompt;
 mod selection;
 mod store;
+mod taken;
 mod verb;
 
 use std::process::ExitCode;

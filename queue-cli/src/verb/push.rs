@@ -4,16 +4,15 @@ use std::io::BufRead as _;
 use std::time::Duration;
 
 use clap::Args;
-use queue_core::admin::WorkerRecord;
-use queue_core::{Admin, Body, JobId, NewJob, QueueName, Receipt, Timestamp, Unique};
+use queue_core::{Admin, Body, JobId, NewJob, Receipt, Timestamp, Unique};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 use crate::filter::key_value;
 use crate::find;
 use crate::instant::{absolute, duration};
-use crate::nearest::did_you_mean;
 use crate::output::Output;
+use crate::taken::check_taken;
 
 /// The number of jobs that are pushed in one step.
 const BATCH: usize = 500;
@@ -74,7 +73,7 @@ impl Push {
         if !self.force
             && let Some(workers) = find::workers(queue).await?
         {
-            self.check_taken(&workers)?;
+            check_taken(&self.name, &self.queue, &workers)?;
         }
         if self.payload != "-" {
             let job = self.job(&self.payload)?;
@@ -118,28 +117,6 @@ impl Push {
             job = job.meta(key, value);
         }
         Ok(job)
-    }
-
-    /// Fails if workers run, and none of them takes a job of this name from this queue. A worker that names no job may know any.
-    fn check_taken(&self, workers: &[WorkerRecord]) -> Result<(), Failure> {
-        let live: Vec<_> = workers.iter().filter(|worker| worker.is_live).collect();
-        let queue = QueueName::from(self.queue.as_str());
-        let knows =
-            |worker: &WorkerRecord| worker.jobs.is_empty() || worker.jobs.contains(self.name.as_str());
-        if live.is_empty() || live.iter().any(|worker| worker.serves(&queue) && knows(worker)) {
-            return Ok(());
-        }
-        let (name, force) = (&self.name, "--force stores it anyway");
-        let knowing = live.iter().find(|worker| knows(worker));
-        if let Some(other) = knowing.and_then(|worker| worker.queues.first()) {
-            let message =
-                format!("no running worker takes `{name}` from the queue `{queue}`, only from `{other}`");
-            return Err(Failure::not_found(message).help(format!("pass --queue {other}; {force}")));
-        }
-        let names = live.iter().flat_map(|worker| &worker.jobs).map(queue_core::JobName::as_str);
-        let help = did_you_mean(name, names).map(|question| format!("{question} {force}"));
-        Err(Failure::not_found(format!("no running worker knows a job named `{name}`"))
-            .help(help.or(Some(force.to_owned()))))
     }
 }
 

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use queue_core::admin::{Filter, PageRequest, Sort};
+use queue_core::admin::{Filter, PageRequest};
 use queue_core::{Admin, JobId, JobRecord, State};
+use queue_tokio::IdleExt as _;
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -118,11 +119,12 @@ impl Wait {
     }
 }
 
-/// Returns a job that matches. Unfinished jobs have an index by the time at which they are ready.
+/// Returns a job that matches. Unfinished jobs have an index by the time at which they are ready; ticks that are not due are left out.
 async fn one(queue: &dyn Admin, filter: &Filter) -> Result<Option<JobRecord>, Failure> {
-    let is_finished = filter.states.iter().any(|state| state.is_finished());
-    let sort = if is_finished { Sort::Pushed } else { Sort::RunAt };
-    Ok(queue.list(filter, &PageRequest::first(1).sort(sort)).await?.jobs.pop())
+    if filter.states.iter().any(|state| state.is_finished()) {
+        return Ok(queue.list(filter, &PageRequest::first(1)).await?.jobs.pop());
+    }
+    Ok(queue.unfinished_job(filter).await?)
 }
 
 /// Returns the state and the progress of a job.

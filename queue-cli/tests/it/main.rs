@@ -11,6 +11,7 @@ mod jobs;
 mod migrations;
 mod operations;
 mod outputs;
+mod schedules;
 mod store;
 mod terminal;
 mod waits;

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use queue_core::{Admin, BoxError};
 use queue_postgres::PostgresQueue;
@@ -25,7 +26,7 @@ pub(crate) struct Store {
     /// The options that name the store.
     pub(crate) options: Vec<String>,
     /// The same store, to see what the command did.
-    pub(crate) queue: Box<dyn Admin>,
+    pub(crate) queue: Arc<dyn Admin>,
     files: Files,
 }
 
@@ -56,13 +57,13 @@ impl Store {
         let path = folder.path().join("jobs.db");
         let queue = SqliteQueue::open(&path).await?;
         let options = vec!["--url".to_owned(), format!("sqlite:{}", path.display())];
-        Ok(Self { options, queue: Box::new(queue), files: Files::Folder(folder) })
+        Ok(Self { options, queue: Arc::new(queue), files: Files::Folder(folder) })
     }
 
     async fn in_postgres(database: TestPostgres) -> Result<Self, BoxError> {
         let queue = PostgresQueue::builder(database.url().to_owned()).schema(SCHEMA).connect().await?;
         let options = ["--url", database.url(), "--schema", SCHEMA].map(str::to_owned).to_vec();
-        Ok(Self { options, queue: Box::new(queue), files: Files::Database(Box::new(database)) })
+        Ok(Self { options, queue: Arc::new(queue), files: Files::Database(Box::new(database)) })
     }
 
     /// Returns a store of the other kind, without jobs.
