@@ -8,8 +8,10 @@ use queue_core::JobId;
 use serde::Serialize;
 
 use crate::error::BoardError;
+use crate::fields::FormFields;
 use crate::form::Form;
 use crate::page::job::test_file;
+use crate::page::schedules::SchedulesQuery;
 use crate::query::JobsQuery;
 use crate::view::View;
 use crate::visit::Visit;
@@ -50,6 +52,10 @@ pub(crate) async fn workers(visit: Visit) -> Response {
 
 pub(crate) async fn names(visit: Visit) -> Response {
     show(visit, Ok(View::Names)).await
+}
+
+pub(crate) async fn schedules(visit: Visit, Query(pairs): Query<FormFields>) -> Response {
+    show(visit, SchedulesQuery::new(&pairs).map(View::Schedules)).await
 }
 
 pub(crate) async fn enqueue(visit: Visit) -> Response {

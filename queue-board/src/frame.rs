@@ -25,16 +25,18 @@ pub(crate) enum Tab {
     Jobs,
     Workers,
     Names,
+    Schedules,
     Enqueue,
     None,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 6] = [
         (Self::Now, "/", "Queues"),
         (Self::Jobs, "/jobs", "Jobs"),
         (Self::Workers, "/workers", "Workers"),
         (Self::Names, "/names", "Names"),
+        (Self::Schedules, "/schedules", "Schedules"),
         (Self::Enqueue, "/enqueue", "Enqueue"),
     ];
 }
@@ -140,7 +142,7 @@ fn keys() -> Markup {
         ("Enter", "open the row"),
         ("x", "select the row"),
         ("/", "filter"),
-        ("1 – 5", "pages"),
+        ("1 – 6", "pages"),
         ("u", "back to the list"),
         ("p", "pause or resume the updates"),
         ("?", "this list"),

@@ -25,6 +25,7 @@
 //! | `/jobs` | the jobs that match the filter of the address, page by page; changes to many jobs |
 //! | `/jobs/ID` | one job: why it is not running, its attempts and errors, its data; retry, cancel, copy, delete, export |
 //! | `/workers` | the workers, and the jobs that each runs: since when, and the end of the lease |
+//! | `/schedules` | the schedules of a group: when each comes next, the last tick with its job, the outcomes of the last ones; pause, resume, trigger |
 //! | `/names` | each kind of job: durations, share of failures, the most frequent errors |
 //! | `/enqueue` | a form that enqueues a job by its name |
 //!

@@ -3,7 +3,8 @@
 use axum::extract::{Form as FormOf, Path};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use queue_core::admin::{Cancellation, Change, Filter};
-use queue_core::{JobId, QueueName};
+use queue_core::{JobId, QueueName, Receipt};
+use queue_schedules::Schedules;
 use serde_json::json;
 
 use crate::answer::{id_of, json as answer_json};
@@ -12,6 +13,7 @@ use crate::fields::{FormFields, field};
 use crate::form::Form;
 use crate::page::enqueue::NewJobForm;
 use crate::page::job::copy;
+use crate::page::schedules::SchedulesQuery;
 use crate::query::JobsQuery;
 use crate::visit::Visit;
 
@@ -107,6 +109,34 @@ pub(crate) async fn queue(
             "" => "/".to_owned(),
             id => format!("/jobs/{}", id_of(id)?),
         };
+        Ok(Done { path, changed: 1 })
+    };
+    answer(&visit, change.await)
+}
+
+/// Changes a schedule, and returns to its group; `trigger` goes to the job.
+pub(crate) async fn schedule(
+    visit: Visit,
+    Path(action): Path<String>,
+    FormOf(fields): FormOf<FormFields>,
+) -> Response {
+    let change = async {
+        let (group, name) = (field(&fields, "group"), field(&fields, "name"));
+        let schedules = Schedules::new(group, visit.site.queue.clone());
+        let path = match action.as_str() {
+            "pause" => schedules.pause(name).await.map(|()| SchedulesQuery::of(group, None).path())?,
+            "resume" => schedules.resume(name).await.map(|()| SchedulesQuery::of(group, None).path())?,
+            "trigger" => match schedules.trigger(name).await? {
+                Receipt::Existing(id) => {
+                    return Err(BoardError::Conflict(format!(
+                        "Nothing is enqueued: job {id} of the schedule is unfinished, and another one may not overlap it."
+                    )));
+                }
+                receipt => format!("/jobs/{}", receipt.id()),
+            },
+            _ => return Err(unknown_action()),
+        };
+        visit.site.report(visit.operator(), &action, format!("schedule `{group}/{name}`"), 1);
         Ok(Done { path, changed: 1 })
     };
     answer(&visit, change.await)

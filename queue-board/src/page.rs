@@ -5,4 +5,5 @@ pub(crate) mod job;
 pub(crate) mod jobs;
 pub(crate) mod names;
 pub(crate) mod overview;
+pub(crate) mod schedules;
 pub(crate) mod workers;

@@ -12,6 +12,7 @@ use crate::page::job::JobDetail;
 use crate::page::jobs::JobList;
 use crate::page::names::NameList;
 use crate::page::overview::Overview;
+use crate::page::schedules::{ScheduleList, SchedulesQuery};
 use crate::page::workers::WorkerList;
 use crate::query::JobsQuery;
 use crate::site::{Glance, Site};
@@ -24,6 +25,7 @@ pub(crate) enum View {
     Job(JobId),
     Workers,
     Names,
+    Schedules(SchedulesQuery),
     Change(JobId),
     Enqueue,
 }
@@ -37,6 +39,7 @@ pub(crate) enum Page {
     Job(Box<JobDetail>),
     Workers(WorkerList),
     Names(NameList),
+    Schedules(ScheduleList),
     Change(ChangeProgress),
     Enqueue(EnqueuePage),
 }
@@ -55,6 +58,7 @@ impl View {
             Self::Job(id) => Page::Job(Box::new(JobDetail::read(site, glance, *id).await?)),
             Self::Workers => Page::Workers(WorkerList::read(site, glance).await?),
             Self::Names => Page::Names(NameList::read(site, glance).await?),
+            Self::Schedules(query) => Page::Schedules(ScheduleList::read(site, glance, query).await?),
             Self::Change(id) => Page::Change(changes.find(*id)?.progress()),
             Self::Enqueue => Page::Enqueue(EnqueuePage::new(site, glance)),
         })
@@ -70,6 +74,7 @@ impl Page {
             Self::Job(page) => page.render(frame),
             Self::Workers(page) => page.render(frame),
             Self::Names(page) => page.render(frame),
+            Self::Schedules(page) => page.render(frame),
             Self::Change(page) => page.render(frame),
             Self::Enqueue(page) => page.render(frame),
         }
@@ -88,6 +93,7 @@ impl Page {
             Self::Job(page) => page.title(),
             Self::Workers(_) => "Workers".to_owned(),
             Self::Names(_) => "Names".to_owned(),
+            Self::Schedules(_) => "Schedules".to_owned(),
             Self::Change(page) => page.title(),
             Self::Enqueue(_) => "Enqueue".to_owned(),
         }
@@ -99,6 +105,7 @@ impl Page {
             Self::Jobs(_) | Self::Job(_) | Self::Change(_) => Tab::Jobs,
             Self::Workers(_) => Tab::Workers,
             Self::Names(_) => Tab::Names,
+            Self::Schedules(_) => Tab::Schedules,
             Self::Enqueue(_) => Tab::Enqueue,
         }
     }

@@ -23,6 +23,8 @@ fn changes(id: JobId) -> Vec<(String, String)> {
         ("/selection/delete".to_owned(), format!("id={id}")),
         ("/queues/mail/pause".to_owned(), String::new()),
         ("/queues/mail/resume".to_owned(), String::new()),
+        ("/schedules/pause".to_owned(), "group=shop&name=sync".to_owned()),
+        ("/schedules/trigger".to_owned(), "group=shop&name=sync".to_owned()),
         ("/changes".to_owned(), "action=delete&state=discarded".to_owned()),
         ("/enqueue".to_owned(), "name=send&payload=1".to_owned()),
     ];

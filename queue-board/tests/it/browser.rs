@@ -3,4 +3,5 @@
 mod acting;
 mod listing;
 mod refusing;
+mod scheduling;
 mod session;

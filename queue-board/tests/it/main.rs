@@ -9,4 +9,5 @@ mod fixture;
 mod json;
 mod pages;
 mod privacy;
+mod schedules;
 mod stores;

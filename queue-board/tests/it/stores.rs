@@ -19,9 +19,16 @@ async fn the_board_serves(queue: Arc<dyn Admin>) -> Result<(), BoxError> {
         queue.settle(vec![Settlement::new(delivery.lease, discard)]).await?;
     }
 
-    for path in
-        ["/", "/workers", "/names", "/enqueue", "/jobs", &format!("/jobs/{id}"), &format!("/jobs/{id}/test")]
-    {
+    for path in [
+        "/",
+        "/workers",
+        "/names",
+        "/schedules",
+        "/enqueue",
+        "/jobs",
+        &format!("/jobs/{id}"),
+        &format!("/jobs/{id}/test"),
+    ] {
         assert_eq!(get(&router, path).await?.status, StatusCode::OK, "{path}");
     }
     let found = get_json(&router, "/jobs?state=discarded&queue=mail&meta=tenant%3Dacme").await?;
