@@ -8,12 +8,12 @@
 mod admin;
 mod bulk;
 mod claim;
+mod claimed_jobs;
 mod complete;
 mod discard;
 mod history;
 mod import;
 mod lease;
-mod leased_jobs;
 mod push;
 mod retention;
 mod settle;
@@ -33,7 +33,7 @@ pub(crate) use history::EndedAttempts;
 use crate::rows;
 use crate::sql;
 use crate::sql_authorizer::SqlAuthorizer;
-use leased_jobs::LeasedJobs;
+use claimed_jobs::ClaimedJobs;
 use statements::Statements;
 
 /// The jobs, in one transaction and at one time.
@@ -57,7 +57,7 @@ pub(crate) struct WriterCache {
     /// The jobs that were discarded because their leases expired, until they are reported after the commit.
     pub(crate) expired: Vec<ExpiredJob>,
     /// The jobs that this connection has claimed.
-    leased: LeasedJobs,
+    claimed: ClaimedJobs,
     /// The attempts that the open transaction has ended.
     pub(crate) ended: EndedAttempts,
     /// The first minute of the history that was kept when old ones were last deleted.

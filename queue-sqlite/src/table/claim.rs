@@ -5,8 +5,8 @@ use queue_core::{Delivery, Demand, QueueName};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
+use super::claimed_jobs::ClaimedJob;
 use super::history::CountedJob;
-use super::leased_jobs::LeasedJob;
 use crate::rows;
 use crate::sql;
 
@@ -49,7 +49,9 @@ impl Table<'_> {
         self.lease(queue_id, ready.len(), demand)?;
         for (seq, delivery) in ready {
             let counted = CountedJob::new(queue_id, delivery.name.clone(), self.now);
-            self.cache.leased.insert(&delivery.lease, LeasedJob { seq, attempt: delivery.attempt, counted });
+            self.cache
+                .claimed
+                .insert(&delivery.lease, ClaimedJob { seq, attempt: delivery.attempt, counted });
             into.push(delivery);
         }
         Ok(())

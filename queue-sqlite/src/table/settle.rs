@@ -6,7 +6,7 @@ use queue_core::{Lease, Settled, Settlement, Transition};
 use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
-use super::leased_jobs::LeasedJob;
+use super::claimed_jobs::ClaimedJob;
 use crate::error::OpError;
 use crate::rows;
 use crate::sql;
@@ -40,7 +40,7 @@ impl Table<'_> {
 
     /// Applies a transition if the lease is current, and counts the end of the attempt. Returns whether it was current.
     pub(super) fn apply(&mut self, lease: &Lease, transition: &Transition) -> Result<bool> {
-        let Some(job) = self.leased_job(lease)? else {
+        let Some(job) = self.claimed_job(lease)? else {
             return Ok(false);
         };
         let is_current = self.end_lease(&job, lease, transition)?;
@@ -54,16 +54,16 @@ impl Table<'_> {
     }
 
     /// Returns the job of a lease. If the lease is not current, returns nothing or the job that it was for.
-    fn leased_job(&mut self, lease: &Lease) -> Result<Option<LeasedJob>> {
-        if let Some(job) = self.cache.leased.take(lease) {
+    fn claimed_job(&mut self, lease: &Lease) -> Result<Option<ClaimedJob>> {
+        if let Some(job) = self.cache.claimed.take(lease) {
             return Ok(Some(job));
         }
         let key = (rows::id_bytes(lease.job), to_i64(lease.fence.0));
-        self.statements.get(sql::FIND_LEASED)?.query_row(key, LeasedJob::read).optional()
+        self.statements.get(sql::FIND_LEASED)?.query_row(key, ClaimedJob::read).optional()
     }
 
     /// Changes the row of a job if the lease is current. Returns whether it was.
-    fn end_lease(&mut self, job: &LeasedJob, lease: &Lease, transition: &Transition) -> Result<bool> {
+    fn end_lease(&mut self, job: &ClaimedJob, lease: &Lease, transition: &Transition) -> Result<bool> {
         let (seq, id, fence) = (job.seq, rows::id_bytes(lease.job), to_i64(lease.fence.0));
         let now = self.now.as_micros();
         let changed = match transition {
@@ -92,7 +92,7 @@ impl Table<'_> {
     }
 
     /// Stores the error of the attempt, if it failed, and the job that follows a discarded one.
-    fn store_effects(&mut self, job: &LeasedJob, lease: &Lease, transition: &Transition) -> Result<()> {
+    fn store_effects(&mut self, job: &ClaimedJob, lease: &Lease, transition: &Transition) -> Result<()> {
         let message = match transition {
             Transition::Discard { error } | Transition::Retry { error, .. } => error,
             Transition::Snooze { error: Some(error), .. } => error,

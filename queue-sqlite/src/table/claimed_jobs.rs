@@ -1,4 +1,4 @@
-//! The jobs that a connection has claimed, so that a settlement need not look for them.
+//! The jobs that a connection has claimed, so that a settlement need not search for them.
 
 use std::collections::HashMap;
 
@@ -12,13 +12,13 @@ use crate::rows::Seq;
 const CAPACITY: usize = 100_000;
 
 /// A claimed job, as far as a settlement needs it. All of it stays the same as long as the lease is current.
-pub(super) struct LeasedJob {
+pub(super) struct ClaimedJob {
     pub(super) seq: Seq,
     pub(super) attempt: u32,
     pub(super) counted: CountedJob,
 }
 
-impl LeasedJob {
+impl ClaimedJob {
     /// Reads a row of `FIND_LEASED`.
     pub(super) fn read(row: &Row<'_>) -> Result<Self> {
         Ok(Self { seq: row.get(0)?, attempt: row.get(4)?, counted: CountedJob::read(row, 1)? })
@@ -28,13 +28,13 @@ impl LeasedJob {
 /// The claimed jobs by id.
 ///
 /// It is a hint. A transaction that claimed may have been rolled back, and a lease may have ended since. So a settlement checks the
-/// lease in the row, and looks for a job that is not here.
+/// lease in the row, and searches the table for a job that is not here.
 #[derive(Default)]
-pub(super) struct LeasedJobs(HashMap<JobId, (Fence, LeasedJob)>);
+pub(super) struct ClaimedJobs(HashMap<JobId, (Fence, ClaimedJob)>);
 
-impl LeasedJobs {
+impl ClaimedJobs {
     /// Adds the job of a lease. If the map is full, forgets all others.
-    pub(super) fn insert(&mut self, lease: &Lease, job: LeasedJob) {
+    pub(super) fn insert(&mut self, lease: &Lease, job: ClaimedJob) {
         if self.0.len() >= CAPACITY {
             self.0.clear();
         }
@@ -42,7 +42,7 @@ impl LeasedJobs {
     }
 
     /// Removes the job of a lease and returns it.
-    pub(super) fn take(&mut self, lease: &Lease) -> Option<LeasedJob> {
+    pub(super) fn take(&mut self, lease: &Lease) -> Option<ClaimedJob> {
         let (fence, job) = self.0.remove(&lease.job)?;
         (fence == lease.fence).then_some(job)
     }
@@ -60,14 +60,14 @@ mod tests {
         Lease::new(job, Fence(fence), Duration::from_secs(1), Timestamp::EPOCH)
     }
 
-    fn job(seq: Seq) -> LeasedJob {
+    fn job(seq: Seq) -> ClaimedJob {
         let counted = CountedJob::new(1, JobName::new("job"), Timestamp::EPOCH);
-        LeasedJob { seq, attempt: 1, counted }
+        ClaimedJob { seq, attempt: 1, counted }
     }
 
     #[test]
     fn a_job_is_found_once_and_by_its_newest_lease_only() {
-        let mut jobs = LeasedJobs::default();
+        let mut jobs = ClaimedJobs::default();
         let id = JobId::random();
         jobs.insert(&lease(id, 1), job(7));
         jobs.insert(&lease(id, 2), job(7));
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn jobs_that_are_never_settled_do_not_fill_memory() {
-        let mut jobs = LeasedJobs::default();
+        let mut jobs = ClaimedJobs::default();
 
         for seq in 0..250_000 {
             jobs.insert(&lease(JobId::random(), 1), job(seq));
