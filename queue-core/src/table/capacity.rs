@@ -17,13 +17,21 @@ impl JobTable {
     }
 
     /// Returns the number of unfinished jobs without those that are not due in the queues of ticks.
+    ///
+    /// Ends expired leases only if such a job waits.
     #[must_use]
     pub fn work_left(&mut self, now: Timestamp, has_ticks: impl Fn(&QueueName) -> bool) -> u64 {
+        if self.waiting_in(&has_ticks) == 0 {
+            return self.unfinished;
+        }
         self.advance(now);
-        let queues = self.store.queues().iter().filter(|queue| has_ticks(&queue.name));
-        let waiting =
-            queues.map(|queue| queue.count_of(State::Scheduled) + queue.count_of(State::Retryable)).sum();
-        self.unfinished.saturating_sub(waiting)
+        self.unfinished.saturating_sub(self.waiting_in(&has_ticks))
+    }
+
+    /// Returns the number of jobs that were not due at the last advance, in some of the queues.
+    fn waiting_in(&self, is_wanted: impl Fn(&QueueName) -> bool) -> u64 {
+        let queues = self.store.queues().iter().filter(|queue| is_wanted(&queue.name));
+        queues.map(|queue| queue.count_of(State::Scheduled) + queue.count_of(State::Retryable)).sum()
     }
 
     /// Returns how many more jobs fit beside those for which places are reserved, or `None` if there is no bound.
