@@ -17,11 +17,12 @@ async fn looked_at(connection: &mut PgConnection, schema: &str) -> Result<(i64, 
     // tables may still do so later: its scans of empty tables read no row.
     run(connection, "select pg_stat_force_next_flush()").await?;
     run(connection, "select pg_stat_clear_snapshot()").await?;
-    // The pruning walks the finished jobs of each queue, and reads the few rows of `queues` for that.
+    // The pruning walks the finished jobs of each queue, and reads the few rows of `queues` for that. It also adds up the rows of
+    // `history_parts`, which are those of the last seconds.
     let of = |what: &str| {
         format!(
             "select coalesce(sum({what}), 0)::bigint from pg_stat_user_tables
-            where schemaname = '{schema}' and relname <> 'queues'"
+            where schemaname = '{schema}' and relname not in ('queues', 'history_parts')"
         )
     };
     let scanned = number(connection, of("seq_tup_read")).await?;
