@@ -41,7 +41,8 @@
 //!
 //! # Cost
 //!
-//! A page reads one list, one job or a summary, never all jobs. While pages are open, the board polls the store once a second for
+//! A page reads one list, one job or a summary, never all jobs: a search for rare jobs ends after 10,000 others, and goes on at a
+//! button. While pages are open, the board polls the store once a second for
 //! all of them together; while no page is open, it does not poll.
 
 mod access;

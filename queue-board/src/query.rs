@@ -48,6 +48,9 @@ impl JobsQuery {
     /// The maximum number of jobs of a page.
     const LARGEST: usize = 500;
 
+    /// The number of jobs after which the search for a page ends, so that a filter which few jobs match delays no page.
+    const SEARCH: u64 = 10_000;
+
     /// Reads the pairs of an address. Empty ones and those of other keys are left out.
     ///
     /// # Errors
@@ -142,6 +145,7 @@ impl JobsQuery {
     pub(crate) fn request(&self) -> PageRequest {
         let mut request =
             PageRequest::first(self.limit.unwrap_or(Self::PAGE)).sort(self.sort()).order(self.order());
+        request = request.search(Self::SEARCH);
         request.after.clone_from(&self.after);
         request
     }

@@ -150,6 +150,7 @@ laws! {
     list {
         q95_a_list_has_its_order_and_a_cursor_continues_only_its_own_list,
         q96_each_filter_selects_exactly_the_jobs_that_match,
+        q114_a_search_with_a_limit_misses_and_repeats_no_job,
     }
     bulk {
         q97_a_bulk_change_affects_exactly_the_jobs_that_matched_when_it_began,

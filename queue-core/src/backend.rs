@@ -11,7 +11,7 @@
 //! | claims that wait | [`Waiters`], [`PendingClaim`], [`ServedClaim`], [`Handover`], [`MAX_WAKEUP`] |
 //! | calls that share a commit | [`Linger`], [`LingerWindow`] |
 //! | finished jobs | [`RetentionPeriods`], [`PruneSchedule`], [`ExpiryFeed`], [`ExpiredJob`], [`Subscription`] |
-//! | lists, and waits for the end of jobs | [`PageQuery`], [`Place`], [`Rank`], [`has_ended`], [`PollPauses`] |
+//! | lists, and waits for the end of jobs | [`PageQuery`], [`SearchEnd`], [`Place`], [`Rank`], [`has_ended`], [`PollPauses`] |
 //! | the announcements of workers | [`AnnouncementReader`] |
 //! | the history | [`HistoryRows`], [`Tally`], [`minute_of`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
@@ -72,6 +72,6 @@ pub use crate::contract::handover::Handover;
 pub use crate::contract::history_rows::HistoryRows;
 pub use crate::contract::import::{JobPast, encode_imports};
 pub use crate::contract::limits::job_in_batch;
-pub use crate::contract::page_query::{PageQuery, Rank};
+pub use crate::contract::page_query::{PageQuery, Rank, SearchEnd};
 pub use crate::contract::record::has_ended;
 pub use crate::contract::tally::{Tally, minute_of};

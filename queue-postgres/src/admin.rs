@@ -22,10 +22,11 @@ use crate::diagnosis;
 use crate::error::{is_notification_queue_full, is_untranslatable};
 use crate::history::history;
 use crate::import;
+use crate::list;
 use crate::notification::{Notification, NotifyArgs};
 use crate::queue::PostgresQueue;
 use crate::rows;
-use crate::sql::{Sql, list};
+use crate::sql::Sql;
 use crate::storable::storable_text;
 use crate::summary::summaries;
 use crate::tasks::prune::prune;
@@ -58,25 +59,7 @@ impl Admin for PostgresQueue {
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         let query = PageQuery::of(BACKEND, filter, page)?;
-        if filter.states_by(query.sort).is_empty() {
-            return Ok(query.page(Vec::new()));
-        }
-        let (text, values) = list::page(filter, query);
-        if values.has_nul() {
-            return Ok(query.page(Vec::new()));
-        }
-        let listed = self.run_on_admin_connection(move |connection, sql| {
-            let list = values.bind(sql.writer.statement(&text).query());
-            Box::pin(async move {
-                let rows = list.fetch_all(connection).await?;
-                rows.iter().map(rows::job_record).collect::<sqlx::Result<_>>()
-            })
-        });
-        match listed.await {
-            // No job has a text with characters that the database lacks.
-            Err(error) if is_untranslatable(&error) => Ok(query.page(Vec::new())),
-            found => Ok(query.page(found?)),
-        }
+        list::list(self, filter, query).await
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {

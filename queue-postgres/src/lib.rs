@@ -103,6 +103,7 @@ mod ended;
 mod error;
 mod history;
 mod import;
+mod list;
 mod listener_health;
 mod liveness;
 mod locked_keys;

@@ -5,7 +5,7 @@
 pub(crate) mod bulk;
 pub(crate) mod list;
 mod meta;
-mod values;
+pub(crate) mod values;
 
 use std::sync::Arc;
 

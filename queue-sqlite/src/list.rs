@@ -1,7 +1,10 @@
 //! Lists of jobs, for [`Admin`](queue_core::Admin).
 //!
 //! A list is merged from scans of ranges of the indexes, such as the discarded jobs of one queue. Each scan stops at the first
-//! job that is past the page. So a page costs its own jobs and one more for each scan, however many jobs there are.
+//! job that is past the page. So a page costs its own jobs and one more for each scan, however many jobs there are. Jobs that the
+//! filter skips cost as much, up to the limit of the request: see `list/search.rs`.
+
+mod search;
 
 use std::collections::BinaryHeap;
 
@@ -13,6 +16,7 @@ use rusqlite::{Connection, OptionalExtension as _, Result, params_from_iter};
 use crate::rows::{self, Seq};
 use crate::sql;
 use crate::sql::list::{IndexScan, ListOrder, Select};
+use search::Search;
 
 /// Reads a page.
 pub(crate) fn page(
@@ -21,10 +25,15 @@ pub(crate) fn page(
     query: PageQuery,
     now: Timestamp,
 ) -> Result<JobPage> {
-    let order = ListOrder { sort: query.sort, order: query.order, after: query.after, now };
+    let list = ListOrder { sort: query.sort, order: query.order, after: query.after, until: None, now };
+    let (scans, end) = match query.search() {
+        Some(limit) => Search { connection, filter, query, list, limit }.bounded()?,
+        None => (scans(connection, filter, query.sort)?, None),
+    };
+    let list = ListOrder { until: end.map(|end| end.place), ..list };
     let mut first = FirstJobs::new(query);
-    for scan in scans(connection, filter, query.sort)? {
-        let select = Select::of(scan, filter, order);
+    for scan in scans {
+        let select = Select::of(scan, filter, list);
         let mut statement = connection.prepare_cached(&select.text)?;
         let mut found = statement.query(params_from_iter(&select.values))?;
         while let Some(row) = found.next()? {
@@ -39,12 +48,12 @@ pub(crate) fn page(
         let found = record.query_row([to_i64(number)], |row| rows::job_record(connection, row))?;
         Ok((number, rows::with_errors(connection, found, now)?))
     });
-    Ok(query.page(records.collect::<Result<_>>()?))
+    Ok(query.page_until(records.collect::<Result<_>>()?, end))
 }
 
 /// The order in which the jobs of a filter are changed.
 fn push_order(now: Timestamp) -> ListOrder {
-    ListOrder { sort: Sort::Pushed, order: Order::Oldest, after: None, now }
+    ListOrder { sort: Sort::Pushed, order: Order::Oldest, after: None, until: None, now }
 }
 
 /// Returns the ids of all jobs that match, in push order.

@@ -3,8 +3,8 @@
 mod filter;
 
 use maud::{Markup, html};
-use queue_core::admin::{Count, Cursor, Sort};
-use queue_core::{JobName, QueueName, State};
+use queue_core::admin::{Count, Cursor, Order, Sort};
+use queue_core::{JobName, QueueName, State, Timestamp};
 use serde::Serialize;
 
 use crate::chart::histogram;
@@ -23,6 +23,8 @@ use crate::text::time::{age, ago};
 pub(crate) struct JobList {
     jobs: Vec<JobView>,
     next: Option<Cursor>,
+    /// How far the search came, if it has ended before the end of the list; it goes on at `next`.
+    searched_until: Option<Timestamp>,
     /// The number of jobs by state, in the queue of the filter or in all queues.
     counts: Vec<StateCount>,
     /// The jobs that ended in each half hour of the last day, of the queue and the name of the filter.
@@ -65,6 +67,7 @@ impl JobList {
         Ok(Self {
             jobs,
             next: page.next,
+            searched_until: page.searched_until,
             counts: counts.collect(),
             day: rows.map(|rows| TimeSeries::of(Span::Day, glance.at, rows.iter())),
             query: query.clone(),
@@ -85,7 +88,8 @@ impl JobList {
             (self.histogram(frame))
             @if self.jobs.is_empty() {
                 p.empty #none {
-                    @if self.query.pairs().is_empty() { "There is no job." }
+                    @if self.searched_until.is_some() { "No job matches among those that were searched." }
+                    @else if self.query.pairs().is_empty() { "There is no job." }
                     @else if !self.query.get("error").is_empty() { "No job of this page has such an error." }
                     @else { "No job matches. " a href=(frame.to("/jobs")) { "Show all jobs" } }
                 }
@@ -192,8 +196,17 @@ impl JobList {
         html! {
             nav.pager aria-label="Pages of the list" {
                 @if !self.query.is_first() { a.button href=(frame.to(&self.query.path_with("after", None))) { "First page" } }
-                span.quiet { (of(self.jobs.len() as u64, "job")) " on this page" }
-                @if let Some(next) = &self.next { a.button #next rel="next" href=(frame.to(&self.query.path_after(next))) { "Next page" } }
+                span.quiet {
+                    (of(self.jobs.len() as u64, "job")) " on this page"
+                    @if let Some(at) = self.searched_until {
+                        ", searched " @if self.query.order() == Order::Newest { "back to " } @else { "up to " } (ago(frame, at))
+                    }
+                }
+                @if let Some(next) = &self.next {
+                    a.button #next rel="next" href=(frame.to(&self.query.path_after(next))) {
+                        @if self.searched_until.is_some() { "Search further" } @else { "Next page" }
+                    }
+                }
             }
         }
     }

@@ -11,9 +11,11 @@ use axum::http::Request;
 use axum::http::header::ACCEPT;
 use futures_util::StreamExt as _;
 use queue_board::{Access, Board};
-use queue_core::admin::{Filter, JobPage, PageRequest, QueueCounts, QueueSummary};
+use queue_core::admin::{
+    Filter, HistoryRequest, HistoryRow, JobPage, PageRequest, QueueCounts, QueueSummary, Sort, WorkerRecord,
+};
 use queue_core::backend::{AdminDecorator, Decorator};
-use queue_core::{Admin as _, BoxError, JobId, NewJob, Queue as _, QueueError, Receipt};
+use queue_core::{Admin as _, BoxError, JobId, JobRecord, NewJob, Queue as _, QueueError, Receipt};
 use queue_tokio::MemoryQueue;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -29,13 +31,24 @@ struct Counted {
     /// The largest list that was requested.
     largest: AtomicUsize,
     unbounded: AtomicU64,
+    /// The lists whose search has no limit.
+    unlimited: AtomicU64,
+    /// The reads of workers, of the history and of single jobs.
+    others: AtomicU64,
 }
 
 impl Counted {
     fn new(inner: MemoryQueue) -> Arc<Self> {
         let zero = || AtomicU64::new(0);
         let largest = AtomicUsize::new(0);
-        Arc::new(Self { inner, summaries: zero(), lists: zero(), largest, unbounded: zero() })
+        let (summaries, lists, unbounded) = (zero(), zero(), zero());
+        Arc::new(Self { inner, summaries, lists, largest, unbounded, unlimited: zero(), others: zero() })
+    }
+
+    /// Returns the number of all calls so far.
+    fn calls(&self) -> u64 {
+        let counted = [&self.summaries, &self.lists, &self.unbounded, &self.others];
+        counted.map(|calls| calls.load(Ordering::Relaxed)).iter().sum()
     }
 
     fn router(self: &Arc<Self>) -> Router {
@@ -66,7 +79,24 @@ impl AdminDecorator for Counted {
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
         self.lists.fetch_add(1, Ordering::Relaxed);
         self.largest.fetch_max(page.limit, Ordering::Relaxed);
+        let skips = *filter != filter.range() || page.sort == Sort::Pushed && *filter != Filter::all();
+        self.unlimited.fetch_add(u64::from(skips && page.search.is_none()), Ordering::Relaxed);
         self.inner.list(filter, page).await
+    }
+
+    async fn get(&self, id: JobId) -> Result<Option<JobRecord>, QueueError> {
+        self.others.fetch_add(1, Ordering::Relaxed);
+        self.inner.get(id).await
+    }
+
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, QueueError> {
+        self.others.fetch_add(1, Ordering::Relaxed);
+        self.inner.workers().await
+    }
+
+    async fn history(&self, request: &HistoryRequest) -> Result<Vec<HistoryRow>, QueueError> {
+        self.others.fetch_add(1, Ordering::Relaxed);
+        self.inner.history(request).await
     }
 
     async fn counts(&self) -> Result<Vec<QueueCounts>, QueueError> {
@@ -90,13 +120,15 @@ async fn a_page_reads_a_bounded_part_of_the_jobs() -> TestResult {
     let router = counted.router();
 
     let job = format!("/jobs/{id}");
-    for path in ["/", "/jobs", "/jobs?limit=500&error=x", "/workers", "/names", "/enqueue", &job] {
+    let rare = "/jobs?name=rare&meta=a%3Db&unique=c&state=completed&state=available";
+    for path in ["/", "/jobs", "/jobs?limit=500&error=x", rare, "/workers", "/names", "/enqueue", &job] {
         let before = counted.lists.load(Ordering::Relaxed);
         get(&router, path).await?;
         assert!(counted.lists.load(Ordering::Relaxed) - before <= 2, "{path}");
     }
 
     assert_eq!(counted.unbounded.load(Ordering::Relaxed), 0);
+    assert_eq!(counted.unlimited.load(Ordering::Relaxed), 0, "a search has a limit");
     assert_eq!(counted.largest.load(Ordering::Relaxed), 500);
     Ok(())
 }
@@ -133,12 +165,12 @@ async fn twenty_open_pages_share_one_poll_a_second() -> TestResult {
     let read = counted.lists.load(Ordering::Relaxed) - lists;
     drop(readers);
     pass(3).await;
-    let closed = polls();
+    let closed = counted.calls();
     pass(60).await;
 
     assert!((9..=11).contains(&open), "{open} polls in 10 s");
     assert!(read <= 2 * open, "{read} lists for two pages in {open} polls");
-    assert_eq!(polls(), closed, "no page is open");
+    assert_eq!(counted.calls(), closed, "no page is open");
     Ok(())
 }
 

@@ -45,6 +45,43 @@ async fn the_board_serves(queue: Arc<dyn Admin>) -> Result<(), BoxError> {
     Ok(())
 }
 
+/// Stores a rare job and more jobs than a page searches. The page says how far it has searched, and its button goes on to the job.
+async fn a_rare_job_is_found_by_searching_further(queue: Arc<dyn Admin>) -> Result<(), BoxError> {
+    queue.enqueue(job("rare", "{}").meta("tenant", "acme")).await?;
+    for _ in 0..3 {
+        queue.push((0..5_000).map(|_| job("common", "{}")).collect()).await?;
+    }
+    let router = Board::new(queue).access(|_| Access::Look).router();
+
+    for filter in ["name=rare", "meta=tenant%3Dacme", "name=rare&state=available&order=newest"] {
+        let first = get(&router, &format!("/jobs?{filter}")).await?.text;
+        let found = get_json(&router, &format!("/jobs?{filter}")).await?;
+        let next = found["next"].as_str().ok_or("the search does not go on")?;
+        let further = get_json(&router, &format!("/jobs?{filter}&after={next}")).await?;
+
+        assert!(first.contains("No job matches among those that were searched"), "{first}");
+        assert!(first.contains("searched back to ") && first.contains("Search further"), "{first}");
+        assert!(found["searched_until"].is_i64(), "{filter}: {found}");
+        assert_eq!(further["jobs"].as_array().map(Vec::len), Some(1), "{filter}: {further}");
+        assert!(further["next"].is_null() && further["searched_until"].is_null(), "{filter}");
+    }
+    Ok(())
+}
+
+/// H53: a page in a file ends its search.
+#[tokio::test]
+async fn a_rare_job_in_a_file_is_found_by_searching_further() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let queue = SqliteQueue::open(folder.path().join("jobs.db")).await?;
+    a_rare_job_is_found_by_searching_further(Arc::new(queue)).await
+}
+
+/// H53: a page in a database ends its search.
+#[queue_testkit::test(postgres)]
+async fn a_rare_job_in_a_database_is_found_by_searching_further(db: TestPostgres) -> TestResult {
+    a_rare_job_is_found_by_searching_further(Arc::new(db.queue().clone())).await
+}
+
 #[tokio::test]
 async fn the_board_serves_a_queue_in_memory() -> TestResult {
     the_board_serves(Arc::new(queue())).await

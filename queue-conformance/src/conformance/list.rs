@@ -138,6 +138,39 @@ pub(super) async fn q96_each_filter_selects_exactly_the_jobs_that_match(harness:
     }
 }
 
+/// Q114: A list with a limit of search ends each page early, and its pages together have the same jobs in the same order as without it.
+pub(super) async fn q114_a_search_with_a_limit_misses_and_repeats_no_job(harness: &QueueHarness) {
+    store_jobs_to_filter(harness).await;
+    let prefix = |text: &str| text.parse::<IdPrefix>().map(|prefix| Filter::all().id(prefix));
+    let by_id = prefix("ffff").unwrap_or_else(|error| panic!("`ffff` is a prefix of an id: {error}"));
+    let filters = [
+        Filter::all(),
+        Filter::all().queue("b"),
+        Filter::all().name("play"),
+        Filter::all().unique("k1"),
+        Filter::all().meta("tenant", "acme"),
+        Filter::all().state(State::Available).state(State::Discarded).name("work"),
+        Filter::all().pushed_before(harness.now()).name("work"),
+        by_id,
+    ];
+    for filter in filters {
+        for sort in [Sort::Pushed, Sort::Finished, Sort::RunAt] {
+            for order in [Order::Oldest, Order::Newest] {
+                let request = PageRequest::first(2).sort(sort).order(order);
+                let expected = numbers(harness, &filter, request.clone()).await;
+                for limit in [0, 1, 2, 100] {
+                    let found = numbers(harness, &filter, request.clone().search(limit)).await;
+                    expect_eq!(
+                        found,
+                        expected,
+                        "the jobs of {filter:?} by {sort}, {order} first, in searches of {limit} jobs"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// Stores six jobs at 0 s and 10 s. Job 0 completes after 1 s, and job 1 is discarded after 2 s.
 async fn store_jobs_to_filter(harness: &QueueHarness) {
     let numbered = |number: u32| job(number).id(id(number));
@@ -164,14 +197,24 @@ async fn store_jobs_to_filter(harness: &QueueHarness) {
 
 /// Lists all jobs that match, page by page, and returns their numbers.
 async fn numbers(harness: &QueueHarness, filter: &Filter, mut request: PageRequest) -> Vec<u32> {
-    let mut numbers = Vec::new();
+    let (mut numbers, mut pages) = (Vec::new(), 0);
     loop {
         let step = format!("`list` of {filter:?}, {request:?}");
         let page = harness.ok(step, harness.queue().list(filter, &request)).await;
         assert!(page.jobs.len() <= request.limit, "a page of {} had {} jobs", request.limit, page.jobs.len());
+        let (is_full, is_cut) = (page.jobs.len() == request.limit, page.searched_until.is_some());
+        assert!(
+            is_full || is_cut || page.next.is_none(),
+            "a page that is not full has a `next`: {request:?}"
+        );
+        assert!(
+            !is_cut || page.next.is_some() && request.search.is_some(),
+            "only a search that its limit has ended says how far it came: {request:?}"
+        );
         numbers.extend(page.jobs.iter().map(|record| number(record.id)));
+        pages += 1;
         match page.next {
-            Some(next) if numbers.len() < 100 => request.after = Some(next),
+            Some(next) if pages < 100 => request.after = Some(next),
             Some(_) | None => return numbers,
         }
     }

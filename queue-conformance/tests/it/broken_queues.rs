@@ -230,6 +230,8 @@ bugs! {
     q95 a_cursor_of_any_list: list::CursorsOfAnyList;
     /// T10, Q96
     q96 meta_by_its_key: list::MetaByKey;
+    /// T10, Q114
+    q114 a_search_that_cannot_go_on: list::EndsWithTheSearch;
     /// T10, Q97
     q97 a_change_without_its_filter: bulk::IgnoresTheFilter;
     /// T10, Q97

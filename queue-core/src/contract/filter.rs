@@ -48,6 +48,14 @@ impl Filter {
         Self::default()
     }
 
+    /// Returns the part of this filter that bounds the ranges of a list by finish or `run_at`: the queue, the states and the times of
+    /// the finish. The other fields skip jobs within the ranges.
+    #[must_use]
+    pub fn range(&self) -> Self {
+        let Self { queue, states, finished_since, finished_before, .. } = self.clone();
+        Self { queue, states, finished_since, finished_before, ..Self::default() }
+    }
+
     /// Sets the queue of the matched jobs.
     #[must_use]
     pub fn queue(mut self, queue: impl Into<QueueName>) -> Self {

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::contract::clock::Timestamp;
 use crate::contract::cursor::Cursor;
 use crate::contract::record::JobRecord;
 use crate::contract::sort::{Order, Sort};
@@ -35,19 +36,21 @@ pub struct PageRequest {
     pub sort: Sort,
     /// The end of the order with which the list begins.
     pub order: Order,
+    /// The number of jobs after which the search for the page ends: see [`search`](Self::search).
+    pub search: Option<u64>,
 }
 
 impl PageRequest {
     /// Requests the first page, in push order with the oldest job first.
     #[must_use]
     pub const fn first(limit: usize) -> Self {
-        Self { after: None, limit, sort: Sort::Pushed, order: Order::Oldest }
+        Self { after: None, limit, sort: Sort::Pushed, order: Order::Oldest, search: None }
     }
 
     /// Requests the page after a cursor. Set the sort and the order of the list that returned the cursor.
     #[must_use]
     pub const fn after(cursor: Cursor, limit: usize) -> Self {
-        Self { after: Some(cursor), limit, sort: Sort::Pushed, order: Order::Oldest }
+        Self { after: Some(cursor), limit, sort: Sort::Pushed, order: Order::Oldest, search: None }
     }
 
     /// Sets the time by which the list is sorted.
@@ -61,6 +64,20 @@ impl PageRequest {
     #[must_use]
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;
+        self
+    }
+
+    /// Ends the search for this page after about this number of jobs that do not match. The default is no limit.
+    ///
+    /// A filter that few jobs match may read all jobs of the store to find a page of them. With this limit, the page may have fewer
+    /// jobs than fit, even none, and a [`next`](JobPage::next) that continues the search; [`JobPage::searched_until`] says how far
+    /// it came. Use it for pages that must not wait, such as those of a board.
+    ///
+    /// The limit is for each of the ranges that the store merges, such as the discarded jobs of one queue. A backend that reads all
+    /// jobs in one step may ignore it.
+    #[must_use]
+    pub const fn search(mut self, jobs: u64) -> Self {
+        self.search = Some(jobs);
         self
     }
 
@@ -79,12 +96,15 @@ pub struct JobPage {
     pub jobs: Vec<JobRecord>,
     /// The start of the next page, if there may be one.
     pub next: Option<Cursor>,
+    /// The time of the last job that was searched, if the limit of [`PageRequest::search`] has ended the search. It is the time of
+    /// the sort; for the push order, the time of the push. Jobs that match may follow: see `next`.
+    pub searched_until: Option<Timestamp>,
 }
 
 impl JobPage {
     /// Creates a page. `next` is the backend's own cursor.
     #[must_use]
     pub const fn new(jobs: Vec<JobRecord>, next: Option<Cursor>) -> Self {
-        Self { jobs, next }
+        Self { jobs, next, searched_until: None }
     }
 }

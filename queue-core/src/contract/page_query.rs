@@ -1,5 +1,6 @@
 //! A page of a list, as a backend reads it.
 
+use crate::contract::clock::Timestamp;
 use crate::contract::cursor::{ListName, Place};
 use crate::contract::error::QueueError;
 use crate::contract::filter::Filter;
@@ -37,7 +38,17 @@ pub struct PageQuery {
     /// The end of the order with which the list begins.
     pub order: Order,
     limit: usize,
+    search: Option<u64>,
     list: ListName,
+}
+
+/// The place at which a search ended because of its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchEnd {
+    /// The place of the last job that was searched.
+    pub place: Place,
+    /// The time of that job: see [`JobPage::searched_until`].
+    pub at: Timestamp,
 }
 
 impl PageQuery {
@@ -50,13 +61,19 @@ impl PageQuery {
         let (sort, order) = (page.sort, page.order);
         let list = ListName { backend, sort, order, filter: filter.fingerprint() };
         let after = page.after.as_ref().map(|cursor| list.place(cursor)).transpose()?;
-        Ok(Self { after, sort, order, limit: page.limit, list })
+        Ok(Self { after, sort, order, limit: page.limit, search: page.search, list })
     }
 
     /// Returns the maximum number of rows to read: one more than the page, which shows whether there is a next page.
     #[must_use]
     pub const fn rows(self) -> usize {
         self.limit.saturating_add(1)
+    }
+
+    /// Returns the number of jobs after which the search ends, at least 1, if the request sets it.
+    #[must_use]
+    pub fn search(self) -> Option<u64> {
+        self.search.map(|jobs| jobs.max(1))
     }
 
     /// Returns the rank of a place: jobs of lower rank come first in the list.
@@ -78,13 +95,23 @@ impl PageQuery {
     /// Creates the page. `found` has jobs behind the previous page, in any order: the first ones, each with its number, and one
     /// more than fit on the page if there are more.
     #[must_use]
-    pub fn page(self, mut found: Vec<(u64, JobRecord)>) -> JobPage {
+    pub fn page(self, found: Vec<(u64, JobRecord)>) -> JobPage {
+        self.page_until(found, None)
+    }
+
+    /// Creates the page of a search that ended because of its limit, with the jobs up to its end. `None` if it did not.
+    #[must_use]
+    pub fn page_until(self, mut found: Vec<(u64, JobRecord)>, end: Option<SearchEnd>) -> JobPage {
         let place = |(number, job): &(u64, JobRecord)| Place { at: self.sort.time(job), number: *number };
         found.sort_by_key(|job| self.rank(place(job)));
         let is_more = found.len() > self.limit;
         found.truncate(self.limit);
-        let next = found.last().filter(|_| is_more).map(|last| self.list.cursor(place(last)));
-        JobPage::new(found.into_iter().map(|(_, job)| job).collect(), next)
+        let end = end.filter(|_| !is_more);
+        let last = found.last().filter(|_| is_more).map(place).or(end.map(|end| end.place));
+        let next = last.map(|last| self.list.cursor(last));
+        let mut page = JobPage::new(found.into_iter().map(|(_, job)| job).collect(), next);
+        page.searched_until = end.map(|end| end.at);
+        page
     }
 }
 
@@ -95,7 +122,6 @@ pub struct Rank(i64, u64);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contract::clock::Timestamp;
 
     #[test]
     fn newest_is_the_reverse_of_oldest() {

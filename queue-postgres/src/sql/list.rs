@@ -10,33 +10,81 @@
 //! | `priorities` | the queues and priorities of ready jobs |
 //! | `picked` | the jobs that were found: the time by which the list is sorted, and `seq` |
 
+pub(crate) mod search;
+
 use queue_core::admin::{Filter, Order, Sort};
 use queue_core::backend::{PageQuery, Place, state_bits, to_i64};
 use queue_core::{JobId, State};
 
 use super::values::{Value, Values};
 
-/// The order of a list, the job after which it continues, and its maximum number of rows.
+/// The order of a list, where it continues and ends, and its maximum number of rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OrderAndLimit {
     sort: Sort,
     order: Order,
     after: Option<Place>,
+    until: Option<Place>,
     rows: Option<i64>,
+    /// The number of rows that each source skips, in its order.
+    skipped: Option<i64>,
+    /// Whether all sources have the order of the list, so that a search can continue where it has ended.
+    is_ordered: bool,
 }
 
 impl OrderAndLimit {
-    /// All jobs in push order.
-    pub(super) const ALL: Self = Self { sort: Sort::Pushed, order: Order::Oldest, after: None, rows: None };
+    /// The scan of all jobs in push order.
+    pub(super) const ALL: Self = Self {
+        sort: Sort::Pushed,
+        order: Order::Oldest,
+        after: None,
+        until: None,
+        rows: None,
+        skipped: None,
+        is_ordered: false,
+    };
 
     pub(super) const fn sort(self) -> Sort {
         self.sort
     }
 
-    /// Creates the order and the limit of a page.
-    fn of(query: PageQuery) -> Self {
+    /// Creates the scan for a page.
+    pub(crate) fn of(query: PageQuery) -> Self {
         let rows = Some(to_i64(query.rows() as u64));
-        Self { sort: query.sort, order: query.order, after: query.after, rows }
+        Self { sort: query.sort, order: query.order, after: query.after, rows, ..Self::ALL }
+    }
+
+    /// Reads only sources that have the order of the list.
+    pub(crate) fn ordered(self) -> Self {
+        Self { is_ordered: true, ..self }
+    }
+
+    /// Ends at a place, if there is one.
+    pub(crate) fn until(self, until: Option<Place>) -> Self {
+        Self { until, ..self }
+    }
+
+    /// Reads the job at a position of each source, the first one being 0.
+    pub(super) fn nth(self, position: u64) -> Self {
+        Self { rows: Some(1), skipped: Some(to_i64(position)), ..self }
+    }
+
+    /// Returns the number of rows that a source reads, behind those that it skips.
+    fn rows(self, values: &mut Values) -> String {
+        let mut rows =
+            self.rows.map_or_else(|| "null".to_owned(), |rows| format!("{}::bigint", values.add(rows)));
+        if let Some(skipped) = self.skipped {
+            rows += &format!(" offset {}::bigint", values.add(skipped));
+        }
+        rows
+    }
+
+    /// Returns whether the scan reads all jobs in push order.
+    pub(super) fn is_of_all(self, filter: &Filter) -> bool {
+        let is_ordered = self.is_ordered || filter.id.is_none();
+        // Completed jobs are most of those that are kept, so push order finds them soon.
+        let finds_soon = self.is_ordered || filter.states_by(self.sort).contains(&State::Completed);
+        self.sort == Sort::Pushed && is_ordered && finds_soon
     }
 }
 
@@ -52,16 +100,16 @@ enum JobSource<'a> {
     Finished(&'a [State]),
     /// The jobs of each queue that are stored as waiting.
     Waiting,
-    /// The ready jobs of each queue and priority.
+    /// The ready jobs of each priorities.
     Ready,
     /// The executing jobs.
     Leased,
 }
 
 /// Returns the statement that reads a page of jobs, and its values.
-pub(crate) fn page(filter: &Filter, query: PageQuery) -> (String, Values) {
+pub(crate) fn page(filter: &Filter, list: OrderAndLimit) -> (String, Values) {
     let mut values = Values::default();
-    let picked = picked(filter, OrderAndLimit::of(query), None, &mut values);
+    let picked = picked(filter, list, None, &mut values);
     let record = super::record("(select now from n)");
     (format!("{picked} {record} where j.seq = any (array(select seq from picked))"), values)
 }
@@ -79,7 +127,8 @@ pub(super) fn picked(
     let sources = ids.map_or_else(|| builder.sources(), |ids| vec![JobSource::These(ids)]);
     let priorities = builder.priorities();
     let sources: Vec<_> = sources.iter().map(|source| format!("({})", builder.source(source))).collect();
-    let (direction, rows) = (builder.direction(), builder.rows());
+    let direction = builder.direction();
+    let rows = OrderAndLimit { skipped: None, ..list }.rows(builder.values);
     format!(
         "with recursive n as materialized (select {{s}}.clock() as now), q as materialized ({queues}){priorities},
         picked (at, seq) as materialized (
@@ -87,6 +136,13 @@ pub(super) fn picked(
         sources.join(" union all ")
     )
 }
+
+/// The rows of a job `j` in the tables of states, as `STATE_JOINS` has them, for a scan that ends after a few jobs: the planner can't
+/// read the whole tables for it.
+const STATE_OF_ONE: &str = "
+        left join lateral (select * from {s}.finished f where f.seq = j.seq offset 0) f on true
+        left join lateral (select * from {s}.leases l where l.id = j.id offset 0) l on true
+        left join lateral (select * from {s}.waiting w where w.due = j.run_at and w.seq = j.seq offset 0) w on true ";
 
 struct Builder<'a> {
     filter: &'a Filter,
@@ -109,11 +165,10 @@ impl<'a> Builder<'a> {
 
     /// Returns the sources that together have each job of the list once.
     fn sources(&self) -> Vec<JobSource<'a>> {
-        if self.filter.id.is_some() {
+        if self.filter.id.is_some() && !self.list.is_ordered {
             return vec![JobSource::Ids];
         }
-        // Completed jobs are most of those that are kept, so push order finds them soon.
-        if self.list.sort == Sort::Pushed && self.has(&[State::Completed]) || self.states.is_empty() {
+        if self.list.is_of_all(self.filter) || self.states.is_empty() {
             return vec![JobSource::All];
         }
         let mut sources = vec![JobSource::Leased];
@@ -159,15 +214,7 @@ impl<'a> Builder<'a> {
                     "select t.at, t.seq from q cross join unnest({states}::smallint[]) s (state) cross join {lateral}"
                 )
             }
-            JobSource::Waiting => {
-                let range =
-                    "t.queue_id = q.id and t.state = s.state and t.due >= s.since and t.due <= s.until";
-                let (waits, lateral) = (self.waits(), self.lateral("waiting", "due", range, false));
-                format!(
-                    "select t.at, t.seq from q cross join n cross join lateral (values {waits}) s (state, since, until)
-                    cross join {lateral}"
-                )
-            }
+            JobSource::Waiting => self.waiting(),
             JobSource::Ready => {
                 let range = "t.queue_id = l.queue_id and t.priority = l.priority";
                 let lateral = self.lateral("ready", "run_at", range, false);
@@ -179,16 +226,26 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Returns the states of waiting jobs, each with the first and the last `due` that are listed: a job that is due is available
-    /// now, and any other one waits.
-    fn waits(&self) -> String {
-        let wait = |state: State| {
-            let since =
-                if self.has(&[State::Available]) { "'-9223372036854775808'::bigint" } else { "n.now + 1" };
-            let until = if self.has(&[state]) { "'9223372036854775807'::bigint" } else { "n.now" };
-            format!("({}, {since}, {until})", state as i32)
-        };
-        [State::Scheduled, State::Retryable].map(wait).join(", ")
+    /// Scans the waiting jobs of each state: a job that is due is available now, and any other one waits. Each scan has no other bound
+    /// than it needs, because the planner takes a range between two unknown bounds for a small one, and sorts it. For the planner,
+    /// `any` does not fix the queue, so only the index by queue has the order that begins with it.
+    fn waiting(&mut self) -> String {
+        let is_available = self.has(&[State::Available]);
+        let scans: Vec<_> = [State::Scheduled, State::Retryable]
+            .into_iter()
+            .filter_map(|state| {
+                let bound = match (self.has(&[state]), is_available) {
+                    (true, true) => "",
+                    (true, false) => " and t.due > n.now",
+                    (false, true) => " and t.due <= n.now",
+                    (false, false) => return None,
+                };
+                let range = format!("t.queue_id = any (array[q.id]) and t.state = {}{bound}", state as i32);
+                let lateral = self.lateral("waiting", "due", &range, false);
+                Some(format!("select t.at, t.seq from q cross join n cross join {lateral}"))
+            })
+            .collect();
+        scans.join(" union all ")
     }
 
     /// Scans a range of a table of states, in the order of its index if the list has that order.
@@ -199,13 +256,11 @@ impl<'a> Builder<'a> {
         if is_finished {
             self.keep_finished_within(&mut terms, &time);
         }
-        let join = if terms.iter().any(|term| term.contains("j.")) {
-            " join {s}.jobs j on j.seq = any (array[t.seq])"
-        } else {
-            ""
-        };
+        let join = if terms.iter().any(|term| term.contains("j.")) { self.job() } else { "" };
         let (at, order) = self.continued(&mut terms, &time, self.seq());
-        let (terms, rows) = (terms.join(" and "), self.rows());
+        let order =
+            if table == "waiting" { format!("t.queue_id {}, {order}", self.direction()) } else { order };
+        let (terms, rows) = (terms.join(" and "), self.list.rows(self.values));
         format!(
             "lateral (select {at} as at, t.seq from {{s}}.{table} t{join} where {terms} order by {order} limit {rows}) t"
         )
@@ -225,10 +280,10 @@ impl<'a> Builder<'a> {
         self.keep_finished_within(&mut terms, "t.expires_at");
         let time = if self.list.sort == Sort::Finished { "t.expires_at" } else { "j.run_at" };
         let (at, order) = self.continued(&mut terms, time, self.seq());
-        let (terms, rows) = (terms.join(" and "), self.rows());
+        let (terms, rows) = (terms.join(" and "), self.list.rows(self.values));
         format!(
-            "select {at} as at, t.seq from n cross join {{s}}.leases t join {{s}}.jobs j on j.seq = any (array[t.seq])
-            where {terms} order by {order} limit {rows}"
+            "select {at} as at, t.seq from n cross join {{s}}.leases t {} where {terms} order by {order} limit {rows}",
+            self.job()
         )
     }
 
@@ -241,7 +296,7 @@ impl<'a> Builder<'a> {
         }
         let mut joins = "";
         if self.states.len() < State::ALL.len() {
-            joins = super::STATE_JOINS;
+            joins = if self.list.rows.is_some() { STATE_OF_ONE } else { super::STATE_JOINS };
             terms.push(self.is_listed(&super::STATE_NOW.replace("{now}", "n.now")));
         }
         if self.filter.queue.is_some() {
@@ -253,7 +308,7 @@ impl<'a> Builder<'a> {
         let time = if self.list.sort == Sort::Finished { finished_at } else { "j.run_at" };
         let seq = if matches!(source, JobSource::All) { "j.seq" } else { "(j.seq + 0)" };
         let (at, order) = self.continued(&mut terms, time, seq);
-        let (terms, rows) = (terms.join(" and "), self.rows());
+        let (terms, rows) = (terms.join(" and "), self.list.rows(self.values));
         format!(
             "select {at} as at, j.seq from n cross join {{s}}.jobs j{joins} where {terms} order by {order} limit {rows}"
         )
@@ -301,23 +356,39 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Continues after the previous page. Returns the time by which the list is sorted, and the `order by` of the scan.
+    /// Continues after the previous page, up to the end of the search. Returns the time by which the list is sorted, and the order of
+    /// the scan.
     fn continued(&mut self, terms: &mut Vec<String>, time: &str, seq: &str) -> (String, String) {
         let direction = self.direction();
-        let compared = if self.list.order == Order::Newest { '<' } else { '>' };
-        if let Some(after) = self.list.after {
-            let number = self.values.add(to_i64(after.number));
+        let (behind, up_to) = if self.list.order == Order::Newest { ("<", ">=") } else { (">", "<=") };
+        for (compared, place) in [(behind, self.list.after), (up_to, self.list.until)] {
+            let Some(place) = place else { continue };
+            let number = self.values.add(to_i64(place.number));
             terms.push(if self.list.sort == Sort::Pushed {
                 format!("{seq} {compared} {number}")
             } else {
-                let at = self.values.add(after.at.as_micros());
-                format!("({time}, {seq}) {compared} ({at}, {number})")
+                let at = self.values.add(place.at.as_micros());
+                // Not each index by time has `seq`, so the first comparison bounds the scan.
+                let bound = if compared.starts_with('<') { "<=" } else { ">=" };
+                format!("{time} {bound} {at} and ({time}, {seq}) {compared} ({at}, {number})")
             });
         }
         if self.list.sort == Sort::Pushed {
             return ("0::bigint".to_owned(), format!("{seq} {direction}"));
         }
         (time.to_owned(), format!("{time} {direction}, {seq} {direction}"))
+    }
+
+    /// Returns the join that reads the job of a row of a table of states.
+    ///
+    /// For a page, the subquery with `offset` keeps the planner from reading the whole table of jobs for a name that is rare by its
+    /// statistics: the scan ends after a few rows.
+    fn job(&self) -> &'static str {
+        if self.list.rows.is_some() {
+            " cross join lateral (select * from {s}.jobs j where j.seq = t.seq offset 0) j"
+        } else {
+            " join {s}.jobs j on j.seq = any (array[t.seq])"
+        }
     }
 
     /// Returns the position in push order in a table of states. In push order it is an expression, which keeps the planner from
@@ -328,12 +399,5 @@ impl<'a> Builder<'a> {
 
     fn direction(&self) -> &'static str {
         if self.list.order == Order::Newest { "desc" } else { "asc" }
-    }
-
-    fn rows(&mut self) -> String {
-        match self.list.rows {
-            Some(rows) => format!("{}::bigint", self.values.add(rows)),
-            None => "null".to_owned(),
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! A list of jobs reads its page, however many other jobs there are.
 
-use queue_core::admin::{Filter, PageRequest, Sort};
+use queue_core::admin::{Filter, IdPrefix, PageRequest, Sort};
 use queue_core::{Admin as _, BoxError, JobId, Queue as _, State, Timestamp};
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 
@@ -70,6 +70,7 @@ async fn a_page_of_a_common_question_reads_no_rows_of_other_jobs() -> TestResult
         (Filter::all().queue("reports"), PageRequest::first(50).sort(Sort::Finished)),
         (mail().finished_before(Timestamp::from_micros(100)), newest.clone().sort(Sort::Finished)),
         (mail().state(State::Scheduled), PageRequest::first(50).sort(Sort::RunAt)),
+        (mail().state(State::Scheduled), newest.clone().sort(Sort::RunAt)),
         (mail().state(State::Available), PageRequest::first(50).sort(Sort::RunAt)),
         (mail().state(State::Discarded).name("work"), newest.clone().sort(Sort::Finished)),
         (Filter::all().unfinished(), PageRequest::first(1).sort(Sort::RunAt)),
@@ -79,19 +80,62 @@ async fn a_page_of_a_common_question_reads_no_rows_of_other_jobs() -> TestResult
     sessions_ended(&mut connection, &schema).await?;
 
     for (filter, request) in questions {
-        let before = read_rows(&mut connection, &schema).await?;
-        let queue = without_pruning(&schema).connect().await?;
-        let page = queue.list(&filter, &request).await?;
-        assert!(!page.jobs.is_empty(), "{filter:?}");
-        // The next page begins where this one ended.
-        let mut next = request.clone();
-        next.after = page.next;
-        queue.list(&filter, &next).await?;
-        drop(queue);
-        sessions_ended(&mut connection, &schema).await?;
-
-        let read = read_rows(&mut connection, &schema).await? - before;
+        let (read, listed) = cost_of_two_pages(&mut connection, &schema, &filter, &request).await?;
+        assert!(listed > 0, "{filter:?}");
         assert!(read < 5_000, "{read} rows were read for two pages of {filter:?}, {request:?}");
+    }
+    Ok(())
+}
+
+/// Reads a page and the one behind it. Returns the number of rows that were read for both, and the number of jobs of the first one.
+async fn cost_of_two_pages(
+    connection: &mut PgConnection,
+    schema: &str,
+    filter: &Filter,
+    request: &PageRequest,
+) -> Result<(i64, usize), BoxError> {
+    let before = read_rows(connection, schema).await?;
+    let queue = without_pruning(schema).connect().await?;
+    let page = queue.list(filter, request).await?;
+    // The next page begins where this one ended.
+    let mut next = request.clone();
+    next.after = page.next;
+    queue.list(filter, &next).await?;
+    drop(queue);
+    sessions_ended(connection, schema).await?;
+    Ok((read_rows(connection, schema).await? - before, page.jobs.len()))
+}
+
+/// Q114: A search with a limit reads about as many jobs as the limit, although no job matches.
+#[tokio::test]
+async fn a_search_for_a_rare_job_ends_at_its_limit() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    queue.push(vec![work::new(0).into()]).await?;
+    store_crowd(&mut connection, &schema).await?;
+    let newest = PageRequest::first(50).newest();
+    let rare = || Filter::all().name("rare");
+    let by_id = Filter::all().id("000000".parse::<IdPrefix>()?).name("rare");
+    let questions = [
+        (rare(), newest.clone()),
+        (rare().queue("mail").state(State::Completed), newest.clone().sort(Sort::Finished)),
+        (rare().finished_since(Timestamp::EPOCH), newest.clone().sort(Sort::Finished)),
+        (rare().unfinished(), PageRequest::first(50).sort(Sort::RunAt)),
+        (rare().state(State::Available), PageRequest::first(50).sort(Sort::RunAt)),
+        (Filter::all().state(State::Available).state(State::Discarded), newest.clone()),
+        (Filter::all().unique("none").state(State::Discarded), newest.clone()),
+        (Filter::all().meta("tenant", "none"), newest.clone()),
+        (by_id.clone(), newest.clone().sort(Sort::Finished)),
+        (by_id, newest),
+    ];
+    drop(queue);
+    sessions_ended(&mut connection, &schema).await?;
+
+    for (filter, request) in questions {
+        let (read, listed) =
+            cost_of_two_pages(&mut connection, &schema, &filter, &request.clone().search(200)).await?;
+
+        assert!(listed == 0 || *filter.states == [State::Available, State::Discarded], "{filter:?}");
+        assert!(read < 15_000, "{read} rows were read for two pages of {filter:?}, {request:?}");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use queue_core::JobId;
-use queue_core::admin::PageRequest;
+use queue_core::admin::{IdPrefix, PageRequest};
 
 use super::*;
 
@@ -89,4 +89,33 @@ fn a_late_page_costs_as_much_as_the_first() {
     let (late, listed) = cost(&connection, &filter, &request);
     assert_eq!(listed, 50);
     assert!(late < 2 * first, "{first} steps became {late}");
+}
+
+/// Q114: A search with a limit reads about as many jobs as the limit, and one without a limit reads all of them.
+#[test]
+fn a_search_for_a_rare_job_ends_at_its_limit() {
+    let connection = store(20_000);
+    let rare = || Filter::all().name("rare");
+    let newest = PageRequest::first(50).newest();
+    let questions = [
+        (rare(), newest.clone()),
+        (rare().queue("mail").state(State::Completed), newest.clone().sort(Sort::Finished)),
+        (rare().finished_since(Timestamp::EPOCH), newest.clone().sort(Sort::Finished)),
+        (rare().finished_before(NOW), PageRequest::first(50).sort(Sort::Finished)),
+        (rare().unfinished(), PageRequest::first(50).sort(Sort::RunAt)),
+        (Filter::all().unique("none").state(State::Discarded), newest.clone()),
+        (Filter::all().meta("tenant", "none"), newest.clone()),
+        (Filter::all().id("30303030".parse::<IdPrefix>().unwrap()).name("rare"), newest),
+    ];
+
+    for (filter, request) in questions {
+        let (unlimited, _) = cost(&connection, &filter, &request);
+        let (limited, listed) = cost(&connection, &filter, &request.clone().search(200));
+
+        assert_eq!(listed, 0, "{filter:?}");
+        assert!(
+            limited < 40_000 && unlimited > 5 * limited,
+            "{unlimited} steps became {limited}: {filter:?}, {request:?}"
+        );
+    }
 }

@@ -1,12 +1,12 @@
-//! Builds the statements that find the jobs of a list. Each scans one range of one index, and skips the jobs that the
-//! filter excludes.
+//! Builds the statements that find the jobs of a list. Each scans one range of one index, and skips the jobs that the filter
+//! excludes.
 
 use queue_core::admin::{Filter, IdPrefix, Order, Sort};
 use queue_core::backend::{Place, state_bits, to_i64};
 use queue_core::{State, Timestamp};
 use rusqlite::types::Value;
 
-/// The range of an index that a statement scans.
+/// The jobs that a statement reads.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum IndexScan {
     /// All jobs, in push order.
@@ -21,12 +21,14 @@ pub(crate) enum IndexScan {
     Leased,
 }
 
-/// The order of a list, and where the statement continues it.
+/// The order of a list, where the statement continues it, and where it ends.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ListOrder {
     pub(crate) sort: Sort,
     pub(crate) order: Order,
     pub(crate) after: Option<Place>,
+    /// The last place that is read; `None` for no bound.
+    pub(crate) until: Option<Place>,
     pub(crate) now: Timestamp,
 }
 
@@ -37,7 +39,7 @@ pub(crate) struct Select {
 }
 
 impl IndexScan {
-    /// Returns whether this scan returns the jobs in the order of a list.
+    /// Returns whether the statement of this scan returns the jobs in the order of a list.
     pub(crate) fn is_sorted_by(self, sort: Sort) -> bool {
         match self {
             Self::All => sort == Sort::Pushed,
@@ -49,7 +51,8 @@ impl IndexScan {
     /// Returns the table with the index to use. A partial index needs its condition in `condition`, word for word.
     const fn table(self) -> &'static str {
         match self {
-            Self::All => "queue_jobs j",
+            // The key gives the order, whatever other index a condition fits.
+            Self::All => "queue_jobs j not indexed",
             Self::Ids(_) => "queue_jobs j indexed by queue_jobs_id",
             Self::Timed { .. } => "queue_jobs j indexed by queue_jobs_by_queue",
             Self::Ready { .. } => "queue_jobs j indexed by queue_jobs_ready",
@@ -68,18 +71,60 @@ impl IndexScan {
 }
 
 impl Select {
-    /// Creates the statement that reads the jobs of a scan that match, in the order of the list if the scan has that order.
+    /// Creates the statement that reads the jobs of `scan` that match, in the order of `scan` if the scan has that order.
     pub(crate) fn of(scan: IndexScan, filter: &Filter, list: ListOrder) -> Self {
         let time = scan.time(list.sort);
         let mut conditions = Conditions::default();
         conditions.keep_scanned(scan);
         conditions.keep_states(scan, filter, list);
         conditions.keep_filtered(filter);
-        if let Some(after) = list.after {
-            conditions.continue_after(after, time, list.order);
+        conditions.keep_between(time, list);
+        conditions.select("j.id", scan, list)
+    }
+
+    /// Creates the statement that finds the job at a position of a scan, the first one being 0. Only what bounds the scan
+    /// counts of the filter. The third column is the time of the push.
+    pub(crate) fn nth(scan: IndexScan, filter: &Filter, list: ListOrder, position: u64) -> Self {
+        let mut conditions = Conditions::default();
+        conditions.keep_scanned(scan);
+        if let IndexScan::Timed { state, .. } = scan {
+            conditions.keep_waiting(state, &filter.states_by(list.sort), list.now);
+            conditions.keep_filtered(&filter.range());
         }
-        let Conditions { terms, values } = conditions;
-        let mut text = format!("select {time}, j.seq, j.id from {}", scan.table());
+        conditions.keep_between(scan.time(list.sort), list);
+        let mut select = conditions.select("j.pushed_at", scan, list);
+        select.values.push(to_i64(position).into());
+        select.text += &format!(" limit 1 offset ?{}", select.values.len());
+        select
+    }
+}
+
+/// The conditions of a statement, with the values of its parameters.
+struct Conditions {
+    terms: Vec<String>,
+    values: Vec<Value>,
+    /// The first and the last `state_time`. SQLite uses only one condition at each end of a range of an index.
+    times: [i64; 2],
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self { terms: Vec::new(), values: Vec::new(), times: [i64::MIN, i64::MAX] }
+    }
+}
+
+impl Conditions {
+    /// Returns the statement that reads a scan under these conditions, in the order of the list if the scan has it.
+    fn select(mut self, column: &str, scan: IndexScan, list: ListOrder) -> Select {
+        let [first, last] = self.times;
+        if first > i64::MIN {
+            self.keep("j.state_time >= {}", [first.into()]);
+        }
+        if last < i64::MAX {
+            self.keep("j.state_time <= {}", [last.into()]);
+        }
+        let (Self { terms, values, .. }, time) = (self, scan.time(list.sort));
+        let mut text = format!("select {time}, j.seq, {column} from {}", scan.table());
         if !terms.is_empty() {
             text += &format!(" where {}", terms.join(" and "));
         }
@@ -88,18 +133,9 @@ impl Select {
             let time = if time == "0" { String::new() } else { format!("{time} {direction}, ") };
             text += &format!(" order by {time}j.seq {direction}");
         }
-        Self { text, values }
+        Select { text, values }
     }
-}
 
-/// The conditions of a statement, with the values of its parameters.
-#[derive(Default)]
-struct Conditions {
-    terms: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Conditions {
     /// Adds a condition. Each `{}` stands for one of the values.
     fn keep(&mut self, condition: &str, values: impl IntoIterator<Item = Value>) {
         let (mut term, mut values) = (String::new(), values.into_iter());
@@ -111,6 +147,16 @@ impl Conditions {
             term += part;
         }
         self.terms.push(term);
+    }
+
+    /// Keeps the jobs with a `state_time` at this instant or later.
+    fn keep_since(&mut self, first: i64) {
+        self.times[0] = self.times[0].max(first);
+    }
+
+    /// Keeps the jobs with a `state_time` at this instant or earlier.
+    fn keep_until(&mut self, last: i64) {
+        self.times[1] = self.times[1].min(last);
     }
 
     fn keep_scanned(&mut self, scan: IndexScan) {
@@ -155,10 +201,10 @@ impl Conditions {
             return;
         }
         if !states.contains(&state) {
-            self.keep("j.state_time <= {}", [now.as_micros().into()]);
+            self.keep_until(now.as_micros());
         }
         if !states.contains(&State::Available) {
-            self.keep("j.state_time > {}", [now.as_micros().into()]);
+            self.keep_since(now.as_micros().saturating_add(1));
         }
     }
 
@@ -176,32 +222,46 @@ impl Conditions {
         if let Some(key) = &filter.unique {
             self.keep("j.unique_key = {}", [key.clone().into()]);
         }
-        let times = [
-            ("j.pushed_at >= {}", filter.pushed_since),
-            ("j.pushed_at < {}", filter.pushed_before),
-            ("j.state_time >= {}", filter.finished_since),
-            ("j.state_time < {}", filter.finished_before),
-        ];
+        let times = [("j.pushed_at >= {}", filter.pushed_since), ("j.pushed_at < {}", filter.pushed_before)];
         for (condition, time) in times {
             if let Some(time) = time {
                 self.keep(condition, [time.as_micros().into()]);
             }
+        }
+        if let Some(since) = filter.finished_since {
+            self.keep_since(since.as_micros());
+        }
+        if let Some(before) = filter.finished_before {
+            self.keep_until(before.as_micros().saturating_sub(1));
         }
         if let Some((key, value)) = &filter.meta {
             self.keep(HAS_META, [key.clone().into(), value.clone().into()]);
         }
     }
 
-    fn continue_after(&mut self, after: Place, time: &str, order: Order) {
-        let compared = if order == Order::Newest { '<' } else { '>' };
-        let (at, number) = (after.at.as_micros(), to_i64(after.number));
-        if time == "0" {
-            self.keep(&format!("j.seq {compared} {{}}"), [number.into()]);
-        } else {
-            // The first comparison bounds the scan of the index, and the second skips the rest of the last time.
-            let condition = format!("{time} {compared}= {{}} and ({time}, j.seq) {compared} ({{}}, {{}})");
-            self.keep(&condition, [at.into(), at.into(), number.into()]);
+    /// Keeps the places behind the previous page, up to the end of the search.
+    fn keep_between(&mut self, time: &str, list: ListOrder) {
+        let (behind, up_to) = if list.order == Order::Newest { ("<", ">=") } else { (">", "<=") };
+        for (compared, place) in [(behind, list.after), (up_to, list.until)] {
+            if let Some(place) = place {
+                self.keep_place(compared, place, time);
+            }
         }
+    }
+
+    fn keep_place(&mut self, compared: &str, place: Place, time: &str) {
+        let (at, number) = (place.at.as_micros(), to_i64(place.number));
+        if time == "0" {
+            return self.keep(&format!("j.seq {compared} {{}}"), [number.into()]);
+        }
+        // The first comparison bounds the scan of the index, and the second skips the rest of the last time.
+        match (time, compared.starts_with('<')) {
+            ("j.state_time", true) => self.keep_until(at),
+            ("j.state_time", false) => self.keep_since(at),
+            (time, true) => self.keep(&format!("{time} <= {{}}"), [at.into()]),
+            (time, false) => self.keep(&format!("{time} >= {{}}"), [at.into()]),
+        }
+        self.keep(&format!("({time}, j.seq) {compared} ({{}}, {{}})"), [at.into(), number.into()]);
     }
 }
 

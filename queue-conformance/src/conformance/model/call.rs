@@ -282,7 +282,9 @@ fn change(random: &mut Rng) -> Change {
 /// Returns the request for the first page of any list.
 fn page(random: &mut Rng) -> PageRequest {
     let sort = pick(random, [Sort::Pushed, Sort::Finished, Sort::RunAt]);
-    PageRequest::first(random.usize(1..9)).sort(sort).order(pick(random, [Order::Oldest, Order::Newest]))
+    let page = PageRequest::first(random.usize(1..9)).sort(sort);
+    let page = page.order(pick(random, [Order::Oldest, Order::Newest]));
+    if random.bool() { page.search(random.u64(0..9)) } else { page }
 }
 
 /// Sets no limit: the contract leaves open which of several jobs that finished at one instant are pruned first.

@@ -67,3 +67,21 @@ impl Bug for MetaByKey {
         Ok(listed)
     }
 }
+
+/// Returns no cursor behind a search with a limit.
+#[derive(Default)]
+pub(super) struct EndsWithTheSearch;
+
+#[async_trait]
+impl Bug for EndsWithTheSearch {
+    async fn list(
+        &self,
+        queue: &ModelQueue,
+        filter: &Filter,
+        page: &PageRequest,
+    ) -> Result<JobPage, QueueError> {
+        let mut listed = queue.list(filter, page).await?;
+        listed.next = listed.next.filter(|_| page.search.is_none());
+        Ok(listed)
+    }
+}
