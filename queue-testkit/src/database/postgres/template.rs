@@ -98,3 +98,29 @@ async fn close(connection: &mut PgConnection, name: &str) -> sqlx::Result<()> {
 async fn run(connection: &mut PgConnection, sql: String) -> sqlx::Result<()> {
     raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A test that has found no template may come to create it when another test of the process has created it and keeps it.
+    #[tokio::test]
+    async fn a_template_that_this_process_keeps_is_not_waited_for() -> Result<(), BoxError> {
+        async fn nothing(_: &TestPostgres) -> Result<(), BoxError> {
+            Ok(())
+        }
+        let server = Server::of_this_process()?;
+        let name = find_or_create(&server, nothing).await?;
+
+        // Only a failure takes this long.
+        let late = timeout(Duration::from_secs(60), create(&server, &name, &nothing)).await;
+
+        late.map_err(|_| "the test waits for the end of its own process")??;
+        assert!(server.keep(&name).await?, "the template is still there");
+        Ok(())
+    }
+}
