@@ -32,8 +32,14 @@ impl Tmux {
             .map_err(ServerError::io("can't write a temporary file"))?;
         let terminal = Self { program: tmux, folder };
         let size = ["-x".to_owned(), columns.to_string(), "-y".to_owned(), rows.to_string()];
+        // tmux itself sometimes says that the program has ended, and not how.
+        let run = format!("\"$0\" \"$@\"; echo $? > '{}'", terminal.code().display());
         let mut call = terminal.tmux();
-        call.args(["new-session", "-d"]).args(size).arg("--").arg(program).args(arguments);
+        call.args(["new-session", "-d"])
+            .args(size)
+            .args(["--", "sh", "-c", &run])
+            .arg(program)
+            .args(arguments);
         terminal.done(call)?;
         Ok(terminal)
     }
@@ -61,14 +67,15 @@ impl Tmux {
     }
 
     /// Returns the exit code of the program, or `None` while it runs.
-    ///
-    /// # Errors
-    ///
-    /// tmux could not be asked.
-    pub fn exit_code(&self) -> Result<Option<i32>, ServerError> {
-        let mut call = self.tmux();
-        call.args(["display-message", "-p", "#{pane_dead_status}"]);
-        Ok(String::from_utf8_lossy(&self.done(call)?.stdout).trim().parse().ok())
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i32> {
+        let code = std::fs::read_to_string(self.code()).ok()?;
+        code.trim().parse().ok()
+    }
+
+    /// Returns the path of the file with the exit code.
+    fn code(&self) -> PathBuf {
+        self.folder.path().join("code")
     }
 
     /// Returns the command that talks to this server.
