@@ -20,6 +20,7 @@ mod replaced_files;
 mod retention;
 mod rolled_back;
 mod schema;
+mod settling;
 mod sql_authorizer;
 mod transactions;
 mod units;
