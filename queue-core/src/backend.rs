@@ -73,5 +73,6 @@ pub use crate::contract::history_rows::HistoryRows;
 pub use crate::contract::import::{JobPast, encode_imports};
 pub use crate::contract::limits::job_in_batch;
 pub use crate::contract::page_query::{PageQuery, Rank, SearchEnd};
+pub use crate::contract::queue_limits::{StoredLimits, check_limit};
 pub use crate::contract::record::has_ended;
 pub use crate::contract::tally::{Tally, minute_of};

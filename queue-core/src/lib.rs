@@ -87,10 +87,12 @@ pub mod admin {
     pub use crate::contract::import::Imported;
     pub use crate::contract::job_move::{JobMove, LeftReason, MoveError, Moved};
     pub use crate::contract::page::{JobPage, PageRequest};
+    pub use crate::contract::queue_limits::LimitRecord;
     pub use crate::contract::reason::Reason;
     pub use crate::contract::record::AttemptError;
     pub use crate::contract::sort::{Order, Sort};
     pub use crate::contract::summary::{Count, QueueSummary};
+    pub use crate::contract::usage::{PartitionUsage, QueueUsage, Usage, UsageRequest};
 }
 
 /// The check of stored jobs before a deployment: the lines between a program and a checker, and the report.
@@ -128,11 +130,15 @@ pub use contract::error::{BoxError, QueueError, QueueErrorKind};
 pub use contract::id::JobId;
 pub use contract::job::{IntoJob, Meta, NewJob, Schedule};
 pub use contract::lease::{Fence, Heartbeat, Lease, Renewal};
+pub use contract::limit::{Limit, LimitScope};
 pub use contract::limits::Limits;
 pub use contract::name::{JobName, QueueName};
 pub use contract::on_discard::OnDiscard;
+pub use contract::partition::Partition;
 pub use contract::progress::JobProgress;
 pub use contract::queue::{Delivery, Demand, Queue, Receipt};
+pub use contract::queue_limits::QueueLimits;
+pub use contract::rate::Rate;
 pub use contract::record::{JobRecord, State};
 pub use contract::recurrence::{CatchUp, Overlap, Recurrence, Timing};
 pub use contract::result::StoredResult;

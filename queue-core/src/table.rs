@@ -13,6 +13,7 @@ mod discard;
 mod history;
 mod import;
 mod lease;
+mod limits;
 mod list;
 mod push;
 mod reserve;
@@ -114,6 +115,7 @@ impl JobTable {
     /// Every method with a `now` argument does this first.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
+        self.store.advance_shares(self.now);
         if self.store.is_due(self.now) {
             self.make_due_ready();
         }
@@ -136,13 +138,13 @@ impl JobTable {
         }
     }
 
-    /// Returns the instant of the next change by time alone: a job becomes due or a lease expires.
+    /// Returns the instant of the next change by time alone: a job becomes due, a lease expires, or a limit lets more jobs start.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {
         self.store.next_due()
     }
 
-    /// Returns how many jobs a claim of this queue would find now.
+    /// Returns how many jobs a claim of this queue would find at the instant to which the table was last advanced.
     #[must_use]
     pub fn ready(&self, queue: &QueueName) -> usize {
         self.store.find_queue(queue).map_or(0, |number| self.store.queue(number).deliverable())

@@ -86,7 +86,7 @@ impl PostgresQueue {
             shared,
             renewals,
             pool,
-            intake: Intake::new(settings.limits, SupportedRequests::V1).hooks(settings.hooks),
+            intake: Intake::new(settings.limits, SupportedRequests::V2).hooks(settings.hooks),
             has_test_clock: settings.test_clock.is_some(),
             closed: CloseFlag::default(),
         })))

@@ -55,7 +55,7 @@ impl SqliteQueue {
         }
         let path: Arc<Path> = settings.location.path().into();
         let (clock, synchronous) = (settings.clock.clone(), settings.synchronous);
-        let intake = Intake::new(settings.limits, SupportedRequests::V1).hooks(settings.hooks.clone());
+        let intake = Intake::new(settings.limits, SupportedRequests::V2).hooks(settings.hooks.clone());
         let expiries = Arc::<ExpiryFeed>::default();
         let writer = Writer::start(settings.clone(), expiries.clone()).await?;
         let reader = Reader::start(&settings).await?;

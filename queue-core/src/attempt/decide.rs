@@ -42,6 +42,7 @@ pub fn decide(outcome: Outcome, delivery: &Delivery, policy: &RetryPolicy, now: 
         Outcome::Snooze(wait) => {
             return Transition::Snooze { at: now.saturating_add(wait), error: None };
         }
+        Outcome::Throttle(wait) => return Transition::Throttle { at: now.saturating_add(wait) },
         Outcome::Cancel(reason) => return Transition::Cancel { reason },
         Outcome::Interrupted => return Transition::Release,
         Outcome::Failure(failure) => failure,
@@ -115,6 +116,7 @@ mod tests {
         let table = [
             (Outcome::Success, 1, Transition::complete()),
             (Outcome::Snooze(SECOND * 4), 3, Transition::Snooze { at: at(4), error: None }),
+            (Outcome::Throttle(SECOND * 4), 3, Transition::Throttle { at: at(4) }),
             (Outcome::Cancel("why".into()), 1, Transition::Cancel { reason: "why".into() }),
             (Outcome::Interrupted, 3, Transition::Release),
             (

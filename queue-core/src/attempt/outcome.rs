@@ -15,6 +15,8 @@ pub enum Outcome {
     Failure(Failure),
     /// The job asks to run again after a while. The attempt is not counted.
     Snooze(Duration),
+    /// The job asks to run again after a while, and that no job of its partition starts until then. The attempt is not counted.
+    Throttle(Duration),
     /// The job cancels itself, for this reason.
     Cancel(String),
     /// The attempt was interrupted by a shutdown. It is not counted, and the job is released.
@@ -30,6 +32,8 @@ pub enum OutcomeKind {
     Failure,
     /// See [`Outcome::Snooze`].
     Snooze,
+    /// See [`Outcome::Throttle`].
+    Throttle,
     /// See [`Outcome::Cancel`].
     Cancel,
     /// See [`Outcome::Interrupted`].
@@ -44,6 +48,7 @@ impl OutcomeKind {
             Self::Success => "success",
             Self::Failure => "failure",
             Self::Snooze => "snooze",
+            Self::Throttle => "throttle",
             Self::Cancel => "cancel",
             Self::Interrupted => "interrupted",
         }
@@ -82,6 +87,7 @@ impl Outcome {
             Self::Success => OutcomeKind::Success,
             Self::Failure(_) => OutcomeKind::Failure,
             Self::Snooze(_) => OutcomeKind::Snooze,
+            Self::Throttle(_) => OutcomeKind::Throttle,
             Self::Cancel(_) => OutcomeKind::Cancel,
             Self::Interrupted => OutcomeKind::Interrupted,
         }
@@ -94,7 +100,7 @@ impl Outcome {
                 Self::Failure(Failure { message: Limits::cut(failure.message), ..failure })
             }
             Self::Cancel(reason) => Self::Cancel(Limits::cut(reason)),
-            Self::Success | Self::Snooze(_) | Self::Interrupted => self,
+            Self::Success | Self::Snooze(_) | Self::Throttle(_) | Self::Interrupted => self,
         }
     }
 
@@ -219,6 +225,30 @@ impl JobError {
     #[must_use]
     pub fn snooze(wait: Duration) -> Self {
         Self(Outcome::Snooze(wait))
+    }
+
+    /// Runs the job again after `wait`, and lets no job of its partition start until then. The attempt is not counted.
+    ///
+    /// Use it for the answer "too many requests" of a service that names a wait. Jobs of the partition that run already go on. A
+    /// job without a partition holds all jobs of its queue that name none. If the wait leads past
+    /// [`Timestamp::MAX`](crate::Timestamp::MAX), the job stays `Scheduled` until an operator retries it.
+    ///
+    /// ```
+    /// use queue_core::{JobError, background_job};
+    /// use std::time::Duration;
+    ///
+    /// # async fn post(_: &str) -> Result<u16, JobError> { Ok(429) }
+    /// #[background_job(partition = "{tenant}")]
+    /// async fn call_webhook(tenant: String, url: String) -> Result<(), JobError> {
+    ///     match post(&url).await? {
+    ///         429 => Err(JobError::throttle(Duration::from_secs(30))),
+    ///         _ => Ok(()),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn throttle(wait: Duration) -> Self {
+        Self(Outcome::Throttle(wait))
     }
 
     /// Cancels the job, for this reason.

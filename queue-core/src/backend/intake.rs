@@ -55,11 +55,11 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// Those of [`encode`], and `Unsupported` for a schedule that the backend does not support.
+    /// Those of [`encode`], and `Unsupported` for a schedule or a partition if the backend does not support them.
     pub fn jobs(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Encoded>, QueueError> {
         self.hooks.run(&mut jobs);
         let jobs = encode(jobs, &self.limits)?;
-        self.check_schedules(&jobs)?;
+        self.check_supported(&jobs)?;
         Ok(jobs)
     }
 
@@ -67,9 +67,11 @@ impl Intake {
     ///
     /// # Errors
     ///
-    /// Those of [`encode_imports`].
+    /// Those of [`encode_imports`], and `Unsupported` for a partition if the backend has none.
     pub fn imports(&self, jobs: Vec<JobRecord>) -> Result<Vec<(Encoded, JobPast)>, QueueError> {
-        encode_imports(jobs, &self.limits)
+        let jobs = encode_imports(jobs, &self.limits)?;
+        jobs.iter().try_for_each(|(job, _)| self.check_supported(std::slice::from_ref(job)))?;
+        Ok(jobs)
     }
 
     /// Checks settlements and encodes their followups. Returns the settlements without followups, and a list of followups for
@@ -89,7 +91,7 @@ impl Intake {
             )));
         }
         let followups = encode_followups(&mut settlements, &self.limits)?;
-        followups.iter().try_for_each(|followups| self.check_schedules(followups))?;
+        followups.iter().try_for_each(|followups| self.check_supported(followups))?;
         Ok((settlements, followups))
     }
 
@@ -97,19 +99,24 @@ impl Intake {
     pub(super) fn followups(&self, settlement: &mut Settlement) -> Result<Vec<Encoded>, QueueError> {
         let followups = encode_followups(std::slice::from_mut(settlement), &self.limits)?;
         let followups = followups.into_iter().flatten().collect::<Vec<_>>();
-        self.check_schedules(&followups)?;
+        self.check_supported(&followups)?;
         Ok(followups)
     }
 
-    fn check_schedules(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
-        let newer = jobs.iter().enumerate().find(|(_, new)| !(self.supported.schedule)(new.job.schedule));
-        newer.map_or(Ok(()), |(index, Encoded { job, .. })| {
-            let text = format!(
-                "{}: this backend is older than its schedule",
-                job_in_batch(index, jobs.len(), &job.name)
-            );
-            Err(QueueError::unsupported(text).on_queue(job.queue.clone()))
-        })
+    fn check_supported(&self, jobs: &[Encoded]) -> Result<(), QueueError> {
+        for (index, Encoded { job, .. }) in jobs.iter().enumerate() {
+            let newer = if !(self.supported.schedule)(job.schedule) {
+                "its schedule"
+            } else if !self.supported.partitions && !job.partition.is_none() {
+                "partitions"
+            } else {
+                continue;
+            };
+            let job_in_batch = job_in_batch(index, jobs.len(), &job.name);
+            let text = format!("{job_in_batch}: this backend is older than {newer}");
+            return Err(QueueError::unsupported(text).on_queue(job.queue.clone()));
+        }
+        Ok(())
     }
 }
 

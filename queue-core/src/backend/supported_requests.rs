@@ -20,6 +20,8 @@ pub struct SupportedRequests {
     pub schedule: fn(Schedule) -> bool,
     /// Returns whether the backend applies a transition.
     pub transition: fn(&Transition) -> bool,
+    /// Whether the backend has partitions and limits.
+    pub partitions: bool,
 }
 
 impl SupportedRequests {
@@ -40,6 +42,16 @@ impl SupportedRequests {
                     | Transition::Release
             )
         },
+        partitions: false,
+    };
+
+    /// The second version of the contract: partitions and limits, and with them the transition throttle.
+    pub const V2: Self = Self {
+        schedule: Self::V1.schedule,
+        transition: |transition| {
+            (Self::V1.transition)(transition) || matches!(transition, Transition::Throttle { .. })
+        },
+        partitions: true,
     };
 }
 

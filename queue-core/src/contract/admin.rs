@@ -14,12 +14,15 @@ use crate::contract::finding::Finding;
 use crate::contract::history::{HistoryRequest, HistoryRow};
 use crate::contract::id::JobId;
 use crate::contract::import::Imported;
+use crate::contract::limit::{Limit, LimitScope};
 use crate::contract::name::QueueName;
 use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::queue::Queue;
+use crate::contract::queue_limits::LimitRecord;
 use crate::contract::reason::Reason;
 use crate::contract::record::{JobRecord, State};
 use crate::contract::summary::QueueSummary;
+use crate::contract::usage::{QueueUsage, UsageRequest};
 
 /// Shows the content of a queue, and lets an operator control its jobs.
 ///
@@ -143,7 +146,29 @@ pub trait Admin: Queue {
         };
         let summaries = self.summary().await?;
         let summary = summaries.iter().find(|summary| summary.queue == job.queue);
-        Ok(Reason::of(&job, summary, workers.as_deref()))
+        let mut reasons = Reason::of(&job, summary, workers.as_deref());
+        if job.state == State::Available {
+            reasons = Reason::with_limits(&job, reasons, self.limits_that_hold(&job).await?);
+        }
+        Ok(reasons)
+    }
+
+    /// Returns the limits that keep a ready job from starting, for [`explain`](Self::explain), which has the same errors.
+    async fn limits_that_hold(&self, job: &JobRecord) -> Result<Vec<Reason>, QueueError> {
+        let request = UsageRequest::of(&job.queue).partition(&job.partition).limit(1);
+        let usage = match self.usage(&request).await {
+            Ok(usage) => usage,
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut reasons = Reason::of_usage(&usage);
+        for reason in &mut reasons {
+            if let Some(filter) = reason.filter_of_holders() {
+                let holders = self.list(&filter, &PageRequest::first(Reason::MOST_HOLDERS)).await?.jobs;
+                reason.add_holders(holders);
+            }
+        }
+        Ok(reasons)
     }
 
     /// Cancels a waiting job immediately, and asks an executing job to stop.
@@ -211,6 +236,46 @@ pub trait Admin: Queue {
 
     /// Resumes deliveries from a queue and wakes waiting claimers.
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError>;
+
+    /// Returns the limits of a queue: those that programs declare, and those that operators have set. The queue's own is first, then
+    /// that of each partition, then those of partitions by name.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, the default, if the queue has no limits.
+    async fn limits(&self, _queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        Err(QueueError::unsupported("this queue has no limits"))
+    }
+
+    /// Sets a limit, which is in force instead of the declared one until it is taken back with `None`.
+    ///
+    /// It binds all claims at once, and is remembered like a pause. Running jobs are not stopped: if more run than the limit allows,
+    /// none starts until fewer run. A limit that allows more wakes waiting claimers. `Limit::running(0)` pauses a partition.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for a limit that [`QueueLimits::check`](crate::QueueLimits::check) refuses. `Unsupported`, the default, if the
+    /// queue has no limits.
+    async fn set_limit(
+        &self,
+        _queue: &QueueName,
+        _scope: &LimitScope,
+        _limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        Err(QueueError::unsupported("this queue has no limits"))
+    }
+
+    /// Returns how far a queue and its partitions use their limits, the fullest partitions first.
+    ///
+    /// At rest, the number of running jobs is the number of leases that last. A queue without jobs and limits, as one that nobody
+    /// uses, has no partitions.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, the default, if the queue has no limits.
+    async fn usage(&self, _request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        Err(QueueError::unsupported("this queue has no limits"))
+    }
 
     /// Deletes finished jobs by age, at most `prune.limit` of them. Returns the number of deleted jobs.
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError>;

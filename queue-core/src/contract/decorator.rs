@@ -18,13 +18,16 @@ use crate::contract::id::JobId;
 use crate::contract::import::Imported;
 use crate::contract::job::NewJob;
 use crate::contract::lease::{Heartbeat, Renewal};
+use crate::contract::limit::{Limit, LimitScope};
 use crate::contract::name::QueueName;
 use crate::contract::page::{JobPage, PageRequest};
 use crate::contract::queue::{Delivery, Demand, Queue, Receipt};
+use crate::contract::queue_limits::{LimitRecord, QueueLimits};
 use crate::contract::reason::Reason;
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
 use crate::contract::summary::QueueSummary;
+use crate::contract::usage::{QueueUsage, UsageRequest};
 
 /// A queue around another queue. It overrides the methods that it changes; all others are forwarded.
 ///
@@ -108,6 +111,11 @@ pub trait Decorator: Send + Sync + 'static {
         self.inner().announce(announcement).await
     }
 
+    /// Stores the limits that a program declares: see [`Queue::declare_limits`].
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        self.inner().declare_limits(queue, limits).await
+    }
+
     /// Returns the reports of expired jobs: see [`Queue::expiry_feed`].
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {
         self.inner().expiry_feed()
@@ -143,6 +151,10 @@ impl<D: Decorator> Queue for D {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         Decorator::announce(self, announcement).await
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        Decorator::declare_limits(self, queue, limits).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {
@@ -249,6 +261,26 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().resume(queue).await
     }
 
+    /// Returns the limits of a queue: see [`Admin::limits`].
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        self.inner().limits(queue).await
+    }
+
+    /// Sets a limit: see [`Admin::set_limit`].
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        self.inner().set_limit(queue, scope, limit).await
+    }
+
+    /// Returns how far limits are used: see [`Admin::usage`].
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        self.inner().usage(request).await
+    }
+
     /// Deletes finished jobs by age: see [`Admin::prune`].
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         self.inner().prune(prune).await
@@ -338,6 +370,23 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         AdminDecorator::resume(self, queue).await
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        AdminDecorator::limits(self, queue).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        AdminDecorator::set_limit(self, queue, scope, limit).await
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        AdminDecorator::usage(self, request).await
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {

@@ -14,6 +14,7 @@ use crate::contract::id::JobId;
 use crate::contract::job::Meta;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
+use crate::contract::partition::Partition;
 use crate::contract::record::{AttemptError, JobRecord};
 use crate::contract::result::StoredResult;
 
@@ -29,6 +30,8 @@ struct Exported {
     id: JobId,
     name: String,
     queue: String,
+    #[serde(default, skip_serializing_if = "Partition::is_none")]
+    partition: Partition,
     payload: Box<RawValue>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     meta: BTreeMap<String, String>,
@@ -73,6 +76,7 @@ impl JobRecord {
             id: self.id,
             name: self.name.to_string(),
             queue: self.queue.to_string(),
+            partition: self.partition.clone(),
             payload: RawValue::from_string(payload.to_string()).map_err(invalid)?,
             meta: self.meta.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             priority: self.priority,
@@ -107,6 +111,7 @@ impl JobRecord {
         let body = Body::stored(exported.payload.get());
         let mut record = Self::new(exported.id, JobName::from(exported.name), body);
         record.queue = QueueName::from(exported.queue);
+        record.partition = exported.partition;
         record.meta = exported.meta.into_iter().collect::<Meta>();
         record.priority = exported.priority;
         record.attempt = exported.attempt;

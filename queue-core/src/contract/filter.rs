@@ -3,6 +3,7 @@
 use crate::contract::clock::Timestamp;
 use crate::contract::id_prefix::IdPrefix;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::partition::Partition;
 use crate::contract::record::{JobRecord, State};
 use crate::contract::sort::Sort;
 
@@ -25,6 +26,8 @@ pub struct Filter {
     pub states: Vec<State>,
     /// Matches only jobs of this kind.
     pub name: Option<JobName>,
+    /// Matches only jobs of this partition.
+    pub partition: Option<Partition>,
     /// Matches only jobs whose ids begin with these digits.
     pub id: Option<IdPrefix>,
     /// Matches only jobs that were pushed with this unique key, whether they still hold it or not.
@@ -84,6 +87,13 @@ impl Filter {
         self
     }
 
+    /// Sets the partition of the matched jobs. The empty name matches the jobs that name no partition.
+    #[must_use]
+    pub fn partition(mut self, partition: impl Into<Partition>) -> Self {
+        self.partition = Some(partition.into());
+        self
+    }
+
     /// Sets the first digits of the ids of the matched jobs: `filter.id("0190af3c".parse()?)`, or a whole id.
     #[must_use]
     pub fn id(mut self, prefix: impl Into<IdPrefix>) -> Self {
@@ -139,6 +149,7 @@ impl Filter {
         self.queue.as_ref().is_none_or(|queue| *queue == job.queue)
             && (self.states.is_empty() || self.states.contains(&job.state))
             && self.name.as_ref().is_none_or(|name| *name == job.name)
+            && self.partition.as_ref().is_none_or(|partition| *partition == job.partition)
             && self.id.is_none_or(|prefix| prefix.matches(job.id))
             && self.unique.as_ref().is_none_or(|key| job.unique.as_ref() == Some(key))
             && self.meta.as_ref().is_none_or(|(key, value)| job.meta.get(key) == Some(value.as_str()))

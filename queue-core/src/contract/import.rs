@@ -121,6 +121,7 @@ fn check_state(record: &JobRecord) -> Result<(), QueueError> {
 fn new_job(record: &JobRecord) -> NewJob {
     let mut job = NewJob::new(record.name.clone(), record.body.clone()).id(record.id);
     job.queue = record.queue.clone();
+    job.partition = record.partition.clone();
     job.priority = record.priority;
     // The limits refuse a maximum of zero.
     job.max_attempts = match record.max_attempts {

@@ -12,6 +12,7 @@ use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
+use crate::contract::partition::Partition;
 use crate::contract::unique::{OnConflict, Unique};
 
 /// When a job becomes ready.
@@ -156,6 +157,8 @@ pub struct NewJob {
     pub meta: Meta,
     /// The job to store if this one is discarded. `None` leaves it to the service that runs the job.
     pub on_discard: Option<Arc<OnDiscard>>,
+    /// The part of its queue to which it belongs.
+    pub partition: Partition,
 }
 
 impl NewJob {
@@ -178,6 +181,7 @@ impl NewJob {
             unique: None,
             meta: Meta::new(),
             on_discard: None,
+            partition: Partition::NONE,
         }
     }
 
@@ -236,6 +240,13 @@ impl NewJob {
     #[must_use]
     pub fn meta(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
         self.meta.insert(key, value);
+        self
+    }
+
+    /// Sets the part of its queue to which the job belongs, such as a tenant: see [`Partition`]. The empty name means none.
+    #[must_use]
+    pub fn partition(mut self, partition: impl Into<Partition>) -> Self {
+        self.partition = partition.into();
         self
     }
 

@@ -4,6 +4,7 @@ use crate::contract::error::QueueError;
 use crate::contract::job::{Meta, NewJob};
 use crate::contract::name::JobName;
 use crate::contract::on_discard::DiscardHandler;
+use crate::contract::partition::Partition;
 
 /// The maximum sizes of names, payloads, meta and batches.
 ///
@@ -33,6 +34,8 @@ impl Limits {
     pub const NAME: usize = 128;
     /// The maximum length of a unique key, in bytes.
     pub const UNIQUE_KEY: usize = 256;
+    /// The maximum length of the name of a partition, in bytes.
+    pub const PARTITION: usize = 128;
     /// The maximum length of a stored error text or reason, in bytes: 8 KiB.
     pub const TEXT: usize = 8 << 10;
 
@@ -97,6 +100,7 @@ impl Limits {
     fn check_job(&self, job: &NewJob) -> Result<(), String> {
         check_name("name", job.name.as_str())?;
         check_name("queue", job.queue.as_str())?;
+        check_partition(&job.partition)?;
         if job.max_attempts == 0 {
             return Err("`max_attempts` is 0, and must be at least 1".to_owned());
         }
@@ -122,6 +126,24 @@ impl Limits {
             )),
             Some(_) | None => Ok(()),
         }
+    }
+}
+
+/// Checks the name of a partition.
+pub(crate) fn check_partition(partition: &Partition) -> Result<(), String> {
+    let name = partition.as_str();
+    if name.len() > Limits::PARTITION {
+        return Err(format!(
+            "`partition` has {} bytes, the limit is {}: shorten it",
+            name.len(),
+            Limits::PARTITION
+        ));
+    }
+    match name.chars().find(|character| character.is_control()) {
+        Some(control) => {
+            Err(format!("`partition` has {control:?} in it; control characters are not allowed"))
+        }
+        None => Ok(()),
     }
 }
 

@@ -17,6 +17,8 @@ use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::{Heartbeat, Lease, Renewal};
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
+use crate::contract::partition::Partition;
+use crate::contract::queue_limits::QueueLimits;
 use crate::contract::record::JobRecord;
 use crate::contract::settlement::{Settled, Settlement};
 use crate::contract::stop::StopSignal;
@@ -139,6 +141,22 @@ pub trait Queue: Send + Sync + 'static {
         Err(QueueError::unsupported("this queue does not store which workers run"))
     }
 
+    /// Stores the limits that a program declares for a queue, instead of those that were declared for it before. They bind all
+    /// claims at once, and are remembered like a pause. Limits that an operator has set stay in force.
+    ///
+    /// # Errors
+    ///
+    /// `Unsupported`, the default, if the queue has no limits. `Invalid` for a limit that [`QueueLimits::check`] refuses; then
+    /// nothing is stored. `Unavailable`.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the limits may or may not be stored.
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        let _ = (queue, limits);
+        Err(QueueError::unsupported("this queue has no limits"))
+    }
+
     /// Returns the feed that reports the jobs which this handle finds discarded because their last lease has expired.
     ///
     /// An implementer MUST report each such job once, from whichever call notices the expiry. The default returns `None`: such
@@ -196,6 +214,9 @@ pub struct Demand {
     pub queues: Vec<QueueName>,
     /// The maximum number of jobs; at least one.
     pub max: usize,
+    /// The maximum number of jobs from queues with limits, because so many can start at once. `None` sets no other maximum than
+    /// `max`.
+    pub startable: Option<usize>,
     /// The length of the leases.
     pub lease: Duration,
     /// How long to wait for a job. `None` waits for ever; zero does not wait.
@@ -222,12 +243,27 @@ impl Demand {
         Self {
             queues,
             max: max.max(1),
+            startable: None,
             lease: Lease::DEFAULT_LENGTH,
             wait: None,
             stop: None,
             worker: None,
             on_discard: None,
         }
+    }
+
+    /// Sets the maximum number of jobs from queues with limits: a place under a limit is not for a job that waits in a buffer.
+    /// Zero means one.
+    #[must_use]
+    pub fn startable(mut self, jobs: usize) -> Self {
+        self.startable = Some(jobs.max(1));
+        self
+    }
+
+    /// Returns the maximum number of jobs from a queue: `max`, or less if the queue has limits.
+    #[must_use]
+    pub fn max_from(&self, has_limits: bool) -> usize {
+        self.startable.filter(|_| has_limits).map_or(self.max, |startable| startable.min(self.max))
     }
 
     /// Sets the length of the leases.
@@ -303,6 +339,8 @@ pub struct Delivery {
     pub name: JobName,
     /// The queue it was in.
     pub queue: QueueName,
+    /// The part of the queue to which it belongs.
+    pub partition: Partition,
     /// The body.
     pub body: Body,
     /// The meta.
@@ -327,6 +365,7 @@ impl Delivery {
             lease,
             name: record.name,
             queue: record.queue,
+            partition: record.partition,
             body: record.body,
             meta: record.meta,
             attempt: record.attempt,

@@ -6,10 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::announcement::WorkerRecord;
 use crate::contract::clock::Timestamp;
+use crate::contract::filter::Filter;
 use crate::contract::id::JobId;
+use crate::contract::limit::LimitScope;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::record::{JobRecord, State};
 use crate::contract::summary::{Count, QueueSummary};
+use crate::contract::usage::{QueueUsage, Usage};
 use crate::contract::worker_id::WorkerId;
 
 /// A reason why a job is not running now, or the worker that runs it: see [`Admin::explain`](crate::Admin::explain).
@@ -112,6 +115,31 @@ pub enum Reason {
         /// The workers of the queue.
         workers: Vec<WorkerId>,
     },
+    /// As many jobs run as a limit allows.
+    #[non_exhaustive]
+    AtLimit {
+        /// The queue.
+        queue: QueueName,
+        /// The queue as a whole, or the job's partition.
+        scope: LimitScope,
+        /// The number of running jobs.
+        running: u64,
+        /// The number that the limit allows.
+        allowed: u32,
+        /// The workers that run them; not all of them if there are many.
+        workers: Vec<WorkerId>,
+    },
+    /// The next job may not start yet: a limit on starts forbids it, or a job has asked for a pause by
+    /// [`JobError::throttle`](crate::JobError::throttle).
+    #[non_exhaustive]
+    RateLimited {
+        /// The queue.
+        queue: QueueName,
+        /// The queue as a whole, or the job's partition.
+        scope: LimitScope,
+        /// When the next job may start.
+        until: Timestamp,
+    },
     /// Nothing prevents the job from running: a free worker of the queue takes it, after the jobs that come before it.
     #[non_exhaustive]
     Waiting {
@@ -137,6 +165,68 @@ impl Reason {
             State::Completed | State::Discarded | State::Cancelled => vec![Self::finished(job)],
             State::Executing => Self::of_executing(job, workers.unwrap_or_default()),
             State::Scheduled | State::Available | State::Retryable => Self::of_waiting(job, summary, workers),
+        }
+    }
+
+    /// Of how many running jobs [`explain`](crate::Admin::explain) reads the workers.
+    pub(crate) const MOST_HOLDERS: usize = 10;
+
+    /// Adds the reasons by which limits hold a ready job. They exclude that it waits for a free worker only.
+    #[must_use]
+    pub(crate) fn with_limits(job: &JobRecord, mut reasons: Vec<Self>, limits: Vec<Self>) -> Vec<Self> {
+        debug_assert_eq!(job.state, State::Available, "only a ready job can be held by a limit");
+        if !limits.is_empty() {
+            reasons.retain(|reason| !matches!(reason, Self::Waiting { .. }));
+        }
+        reasons.extend(limits);
+        reasons
+    }
+
+    /// Returns the reasons by which the limits of a queue and of its one listed partition let no job start.
+    #[must_use]
+    pub(crate) fn of_usage(usage: &QueueUsage) -> Vec<Self> {
+        let total = (LimitScope::Queue, &usage.total);
+        let listed = usage
+            .partitions
+            .iter()
+            .map(|listed| (LimitScope::Partition(listed.partition.clone()), &listed.usage));
+        [total]
+            .into_iter()
+            .chain(listed)
+            .flat_map(|(scope, used)| Self::of_scope(&usage.queue, &scope, used))
+            .collect()
+    }
+
+    fn of_scope(queue: &QueueName, scope: &LimitScope, usage: &Usage) -> Vec<Self> {
+        let full = usage.limit.running.filter(|_| usage.is_full()).map(|allowed| Self::AtLimit {
+            queue: queue.clone(),
+            scope: scope.clone(),
+            running: usage.running,
+            allowed,
+            workers: Vec::new(),
+        });
+        let early = usage.next_start.map(|until| Self::RateLimited {
+            queue: queue.clone(),
+            scope: scope.clone(),
+            until,
+        });
+        full.into_iter().chain(early).collect()
+    }
+
+    /// Returns the filter that matches the jobs which use up a limit.
+    #[must_use]
+    pub(crate) fn filter_of_holders(&self) -> Option<Filter> {
+        let Self::AtLimit { queue, scope, running: 1.., .. } = self else { return None };
+        let filter = Filter::all().queue(queue).state(State::Executing);
+        Some(if let LimitScope::Partition(partition) = scope { filter.partition(partition) } else { filter })
+    }
+
+    /// Sets the workers of these running jobs.
+    pub(crate) fn add_holders(&mut self, jobs: Vec<JobRecord>) {
+        if let Self::AtLimit { workers, .. } = self {
+            workers.extend(jobs.into_iter().filter_map(|job| job.claimed_by));
+            workers.sort();
+            workers.dedup();
         }
     }
 
@@ -232,6 +322,10 @@ impl Reason {
             Self::WorkerVanished { .. } => {
                 Some("wait for the end of the lease, or start the worker again".to_owned())
             }
+            Self::AtLimit { queue, scope, allowed: 0, .. } => Some(format!(
+                "the limit is 0: call `set_limit(\"{queue}\", …)` with a greater one for {scope}, or take it back"
+            )),
+            Self::AtLimit { .. } | Self::RateLimited { .. } => None,
             Self::Executing { .. } | Self::CancelRequested { .. } | Self::Waiting { .. } => None,
         }
     }
@@ -263,6 +357,16 @@ impl Reason {
                 let workers = Quoted(workers.iter().map(WorkerId::as_str));
                 write!(f, "no running worker of the queue `{queue}` ({workers}) knows jobs named `{name}`")
             }
+            Self::AtLimit { queue, scope, running, allowed, workers } => {
+                write!(f, "{} is at its limit: {running} of {allowed} running", Place(queue, scope))?;
+                if workers.is_empty() {
+                    return Ok(());
+                }
+                write!(f, ", held by {}", Quoted(workers.iter().map(WorkerId::as_str)))
+            }
+            Self::RateLimited { queue, scope, until } => {
+                write!(f, "the rate of {} allows the next start at {until}", Place(queue, scope))
+            }
             Self::Waiting { queue, since, ready } => {
                 write!(
                     f,
@@ -292,6 +396,22 @@ fn write_unserved(
         return f.write_str(", and no worker is running");
     }
     write!(f, "; running workers serve only {}", Quoted(served.iter().map(QueueName::as_str)))
+}
+
+/// A queue, or a part of it, in words.
+struct Place<'a>(&'a QueueName, &'a LimitScope);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(queue, scope) = self;
+        match scope {
+            LimitScope::Queue => write!(f, "the queue `{queue}`"),
+            LimitScope::Partition(partition) if !partition.is_none() => {
+                write!(f, "partition `{partition}` of the queue `{queue}`")
+            }
+            scope => write!(f, "{scope} of the queue `{queue}`"),
+        }
+    }
 }
 
 struct Since(Option<Timestamp>);

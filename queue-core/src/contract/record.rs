@@ -12,6 +12,7 @@ use crate::contract::job::{Meta, NewJob};
 use crate::contract::lease::Fence;
 use crate::contract::name::{JobName, QueueName};
 use crate::contract::on_discard::OnDiscard;
+use crate::contract::partition::Partition;
 use crate::contract::progress::JobProgress;
 use crate::contract::result::{StoredResult, as_json};
 use crate::contract::worker_id::WorkerId;
@@ -98,6 +99,8 @@ pub struct JobRecord {
     pub name: JobName,
     /// The queue it is in.
     pub queue: QueueName,
+    /// The part of the queue to which it belongs.
+    pub partition: Partition,
     /// The body.
     #[serde(rename = "payload")]
     pub body: Body,
@@ -160,6 +163,7 @@ impl JobRecord {
             id,
             name,
             queue: QueueName::DEFAULT,
+            partition: Partition::NONE,
             body,
             state: State::Available,
             priority: 0,

@@ -82,6 +82,7 @@ impl Transition {
             Self::Complete { .. } => "complete",
             Self::Retry { .. } => "retry",
             Self::Snooze { .. } => "snooze",
+            Self::Throttle { .. } => "throttle",
             Self::Discard { .. } => "discard",
             Self::Cancel { .. } => "cancel",
             Self::Release => "release",
@@ -97,7 +98,10 @@ impl Transition {
             | Self::Snooze { error: Some(text), .. }
             | Self::Discard { error: text }
             | Self::Cancel { reason: text } => *text = Limits::cut(std::mem::take(text)),
-            Self::Complete { .. } | Self::Snooze { error: None, .. } | Self::Release => {}
+            Self::Complete { .. }
+            | Self::Snooze { error: None, .. }
+            | Self::Throttle { .. }
+            | Self::Release => {}
         }
     }
 }
@@ -127,6 +131,11 @@ pub enum Transition {
         at: Timestamp,
         /// Why the job could not run, if there is a reason. It joins the job's history with the number of the uncounted attempt.
         error: Option<String>,
+    },
+    /// The job runs again at `at`, and this attempt is not counted. Until then, no job of its partition starts.
+    Throttle {
+        /// When, by the backend's clock.
+        at: Timestamp,
     },
     /// The job failed permanently and is kept for inspection.
     Discard {

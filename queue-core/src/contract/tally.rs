@@ -51,7 +51,10 @@ impl Tally {
             Transition::Complete { .. } => (1, 0, 0),
             Transition::Retry { .. } => (0, 1, 0),
             Transition::Discard { .. } => (0, 1, 1),
-            Transition::Snooze { .. } | Transition::Cancel { .. } | Transition::Release => return None,
+            Transition::Snooze { .. }
+            | Transition::Throttle { .. }
+            | Transition::Cancel { .. }
+            | Transition::Release => return None,
         };
         Some(Self { completed, failed, discarded, run_time })
     }

@@ -38,7 +38,7 @@ pub(super) fn report(outcome: &Outcome, transition: &Transition, context: &JobCo
         Outcome::Cancel(_) | Outcome::Interrupted => {
             tracing::debug!(service, job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, outcome = ?outcome.kind(), "attempt cut short");
         }
-        Outcome::Success | Outcome::Snooze(_) => {
+        Outcome::Success | Outcome::Snooze(_) | Outcome::Throttle(_) => {
             tracing::debug!(service, job.id = %id, job.name = %name, job.queue = %queue, job.attempt = attempt, outcome = ?outcome.kind(), "attempt ended");
         }
     }

@@ -16,10 +16,16 @@ impl JobTable {
         self.advance(now);
         let mut deliveries = Vec::new();
         for queue in &demand.queues {
-            let max = demand.max.saturating_sub(deliveries.len());
+            let max = self.max_from(queue, demand, deliveries.len());
             self.claim_from(queue, max, demand, &mut deliveries);
         }
         deliveries
+    }
+
+    /// Returns how many jobs a claim may lease from a queue after it has leased `leased` jobs.
+    #[must_use]
+    pub fn max_from(&self, queue: &QueueName, demand: &Demand, leased: usize) -> usize {
+        demand.max_from(self.has_limits(queue)).min(demand.max).saturating_sub(leased)
     }
 
     /// Leases up to `max` jobs of one queue of a demand that are ready at the instant to which the table was last advanced.
@@ -57,6 +63,7 @@ impl JobTable {
             lease: Lease { job: job.id, fence: job.fence, length, expires_at: job.state_time },
             name: self.store.name_of(job).clone(),
             queue: self.store.queue_of(job).name.clone(),
+            partition: self.store.partition_of(job),
             body: job.body.clone(),
             meta: job.meta(),
             attempt: job.attempt,

@@ -49,6 +49,7 @@ impl JobTable {
         filter.queue.as_ref().is_none_or(|wanted| *wanted == self.store.queue_of(job).name)
             && (filter.states.is_empty() || filter.states.contains(&job.state))
             && filter.name.as_ref().is_none_or(|wanted| wanted == self.store.name_of(job))
+            && filter.partition.as_ref().is_none_or(|wanted| *wanted == self.store.partition_of(job))
             && filter.id.is_none_or(|prefix| prefix.matches(job.id))
             && filter.matches_times(job.pushed_at, job.finished_at())
             && (filter.unique.is_none() || filter.unique.as_ref() == job.unique().map(|unique| &unique.key))

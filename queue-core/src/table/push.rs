@@ -93,12 +93,14 @@ impl JobTable {
         sequence: u64,
         pushed_at: Timestamp,
     ) -> StoredJob {
+        let queue = self.store.queue_number(&job.queue);
         StoredJob {
             id,
             sequence,
             name: self.store.intern(&job.name),
             body: job.body,
-            queue: self.store.queue_number(&job.queue),
+            queue,
+            partition: self.store.partition_number(queue, &job.partition, self.now),
             state: State::Available,
             priority: job.priority,
             attempt: 0,

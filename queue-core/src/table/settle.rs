@@ -54,28 +54,38 @@ impl JobTable {
                 }
                 job.attempt = job.attempt.saturating_sub(1);
             }
-            Transition::Release => job.attempt = job.attempt.saturating_sub(1),
+            Transition::Throttle { .. } | Transition::Release => job.attempt = job.attempt.saturating_sub(1),
             Transition::Complete { .. } | Transition::Cancel { .. } => {}
         }
         let cancelled = job.cancel_reason().is_some();
+        if let Transition::Throttle { at } = transition {
+            self.hold(slot, at);
+        }
         match transition {
             Transition::Complete { result } => {
                 if result.is_some() {
-                    job.extras().result = result;
+                    self.store[slot].extras().result = result;
                 }
                 self.finish(slot, State::Completed);
             }
             Transition::Discard { .. } => self.discard(slot, now),
             Transition::Cancel { reason } => {
-                job.extras().cancel_reason = Some(reason);
+                self.store[slot].extras().cancel_reason = Some(reason);
                 self.finish(slot, State::Cancelled);
             }
             // A requested cancellation replaces every transition after which the job would run again.
-            Transition::Retry { .. } | Transition::Snooze { .. } | Transition::Release if cancelled => {
+            Transition::Retry { .. }
+            | Transition::Snooze { .. }
+            | Transition::Throttle { .. }
+            | Transition::Release
+                if cancelled =>
+            {
                 self.finish(slot, State::Cancelled);
             }
             Transition::Retry { at, .. } => self.wait_until(slot, at, State::Retryable),
-            Transition::Snooze { at, .. } => self.wait_until(slot, at, State::Scheduled),
+            Transition::Snooze { at, .. } | Transition::Throttle { at } => {
+                self.wait_until(slot, at, State::Scheduled)
+            }
             Transition::Release => self.store.transition(slot, State::Available),
         }
     }

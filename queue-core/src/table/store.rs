@@ -12,6 +12,7 @@ mod job;
 mod ordered_set;
 mod queue_state;
 mod reservation;
+mod shares;
 
 use std::hint::black_box;
 use std::ops::{Index, IndexMut};
@@ -22,6 +23,7 @@ use smallvec::SmallVec;
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::partition::Partition;
 use crate::contract::record::{JobRecord, State};
 
 use due_jobs::DueJobs;
@@ -34,6 +36,7 @@ use ordered_set::OrderedSet;
 pub(super) use ordered_set::Position;
 pub(super) use queue_state::QueueState;
 pub use reservation::Reservation;
+pub(super) use shares::Shares;
 
 /// The place of a job in the storage. It is used again after the job was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +70,8 @@ pub(super) struct Store {
     finished: [OrderedSet; State::ALL.len()],
     /// The numbers of queues whose number of ready jobs may have changed.
     changed: Vec<u32>,
+    /// The numbers of the queues with shares.
+    shared: Vec<u32>,
 }
 
 /// How many jobs are prefetched before the first of them is moved.
@@ -91,6 +96,7 @@ impl Store {
             holders: Holders::default(),
             finished: Default::default(),
             changed: Vec::new(),
+            shared: Vec::new(),
         }
     }
 
@@ -113,6 +119,7 @@ impl Store {
     pub(super) fn record(&self, slot: Slot) -> JobRecord {
         let job = &self[slot];
         let mut record = job.record(self.name_of(job), &self.queue_of(job).name);
+        record.partition = self.partition_of(job);
         if job.state == State::Executing {
             record.claimed_by = self.holders.id(job.worker).cloned();
         }
@@ -134,6 +141,42 @@ impl Store {
         &self.queues[job.queue as usize]
     }
 
+    /// Returns the partition of a job.
+    #[inline]
+    pub(super) fn partition_of(&self, job: &StoredJob) -> Partition {
+        if job.partition == 0 {
+            return Partition::NONE;
+        }
+        self.queue_of(job).partition_name(job.partition)
+    }
+
+    /// Returns the number of a partition, and creates the partition at the first use.
+    #[inline]
+    pub(super) fn partition_number(&mut self, queue: u32, partition: &Partition, now: Timestamp) -> u32 {
+        if partition.is_none() { 0 } else { self.shares_mut(queue, now).number(partition) }
+    }
+
+    /// Returns the shares of a queue, and creates them at the first use. The caller may let more jobs start.
+    pub(super) fn shares_mut(&mut self, number: u32, now: Timestamp) -> &mut Shares {
+        let queue = &mut self.queues[number as usize];
+        if queue.shares().is_none() {
+            self.shared.push(number);
+        }
+        note_change(&mut self.changed, queue, number);
+        queue.shares_or_new(now)
+    }
+
+    /// Opens the partitions whose instants have come.
+    pub(super) fn advance_shares(&mut self, now: Timestamp) {
+        let Self { shared, queues, changed, .. } = self;
+        for number in &*shared {
+            let queue = &mut queues[*number as usize];
+            if queue.shares_mut().is_some_and(|shares| shares.advance(now)) {
+                note_change(changed, queue, *number);
+            }
+        }
+    }
+
     /// Returns the number of a name, and creates it at the first use.
     #[inline]
     pub(super) fn intern(&mut self, name: &JobName) -> u32 {
@@ -151,6 +194,7 @@ impl Store {
     #[inline]
     pub(super) fn insert(&mut self, job: StoredJob, is_chosen: bool) -> Slot {
         let id = job.id;
+        self.count_in_partition(&job, 1);
         let slot = slot_at(self.jobs.insert(Some(job)));
         if is_chosen {
             self.ids.insert(id, slot);
@@ -197,9 +241,20 @@ impl Store {
     pub(super) fn remove(&mut self, slot: Slot) {
         if let Some(job) = self.jobs.remove(slot.0 as usize) {
             self.ids.remove(job.id);
+            self.count_in_partition(&job, -1);
         }
         self.removed += 1;
         self.release_memory();
+    }
+
+    /// Counts the stored jobs of each named partition.
+    #[inline]
+    fn count_in_partition(&mut self, job: &StoredJob, change: i64) {
+        if job.partition != 0
+            && let Some(shares) = self.queues[job.queue as usize].shares_mut()
+        {
+            shares.count_job(job.partition, change);
+        }
     }
 
     /// Releases memory after a burst. It does so rarely, so the cost per removal stays constant.
@@ -236,11 +291,12 @@ impl Store {
         match state {
             State::Scheduled | State::Retryable => self.due.insert(job.queue, job.by_due_time(slot)),
             State::Available => {
-                queue.ready.insert(job.by_priority(slot));
+                queue.insert_ready(job.partition, job.by_priority(slot));
                 note_change(&mut self.changed, queue, job.queue);
             }
             State::Executing => {
                 self.holders.count(job.worker, 1);
+                queue.count_running(job.partition, 1);
                 self.leases.insert(job.by_state_time(slot));
             }
             State::Completed | State::Discarded | State::Cancelled => {
@@ -258,10 +314,14 @@ impl Store {
             State::Scheduled | State::Retryable => self.due.remove(job.queue, &job.by_due_time(slot)),
             State::Available => {
                 note_change(&mut self.changed, queue, job.queue);
-                queue.ready.remove(&job.by_priority(slot))
+                queue.remove_ready(job.partition, &job.by_priority(slot))
             }
             State::Executing => {
                 self.holders.count(job.worker, -1);
+                if queue.shares().is_some() {
+                    queue.count_running(job.partition, -1);
+                    note_change(&mut self.changed, queue, job.queue);
+                }
                 self.leases.remove(&job.by_state_time(slot))
             }
             State::Completed | State::Discarded | State::Cancelled => {
@@ -305,7 +365,7 @@ impl Store {
         if queue.is_paused {
             return None;
         }
-        let slot = queue.ready.pop_first()?.slot;
+        let slot = queue.pop_ready()?.slot;
         queue.count(State::Available, -1);
         note_change(&mut self.changed, queue, number);
         Some(slot)
@@ -317,12 +377,13 @@ impl Store {
         self.leases.first().filter(|first| first.at <= now).map(|first| first.slot)
     }
 
-    /// Returns the earliest due time or lease expiry.
+    /// Returns the earliest due time or lease expiry, or the earliest instant at which a limit lets more jobs start.
     #[inline]
     pub(super) fn next_due(&self) -> Option<Timestamp> {
         let due = self.due.first().map(|first| first.at);
         let lease = self.leases.first().map(|first| first.at);
-        due.into_iter().chain(lease).min()
+        let shares = self.shared.iter().filter_map(|number| self.queues[*number as usize].next_step());
+        due.into_iter().chain(lease).chain(shares).min()
     }
 
     /// Returns the earliest due time of a queue.

@@ -28,6 +28,8 @@ pub(in crate::table) struct StoredJob {
     pub(in crate::table) name: u32,
     /// The number of its queue.
     pub(in crate::table) queue: u32,
+    /// The number of its partition in the queue; zero if it names none.
+    pub(in crate::table) partition: u32,
     pub(in crate::table) state: State,
     pub(in crate::table) priority: i32,
     pub(in crate::table) attempt: u32,
