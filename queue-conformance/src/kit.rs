@@ -19,6 +19,7 @@ mod crashes;
 mod faults;
 mod harness;
 mod jobs;
+mod limits;
 mod order;
 mod reports;
 mod runtimes;
@@ -51,6 +52,10 @@ laws! {
         t22_time_within_an_attempt_is_real,
         t23_virtual_time_passes_within_an_attempt,
         t28_a_run_waits_for_a_lease_of_any_length,
+    }
+    limits {
+        t30_limits_hold_in_the_time_of_a_kit,
+        t30_a_throttled_partition_waits_in_the_time_of_a_kit,
     }
     reports {
         t5_payloads_are_encoded_and_decoded,

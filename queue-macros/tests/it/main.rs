@@ -5,6 +5,7 @@ mod attempt;
 mod forms;
 mod function;
 mod options;
+mod partition;
 mod payload;
 mod recurrence;
 mod services;
