@@ -19,6 +19,9 @@ pub(crate) struct FilterOptions {
     /// Jobs of this name
     #[arg(long, short)]
     pub(crate) name: Option<String>,
+    /// Jobs of this partition; the empty name means the jobs that name none
+    #[arg(long)]
+    partition: Option<String>,
     /// Jobs whose ids begin with these digits
     #[arg(long)]
     id: Option<IdPrefix>,
@@ -82,6 +85,7 @@ impl FilterOptions {
         let mut filter = Filter::all();
         filter.queue = self.queue.as_deref().map(Into::into);
         filter.name = self.name.as_deref().map(Into::into);
+        filter.partition = self.partition.as_deref().map(Into::into);
         (filter.id, filter.unique, filter.meta) = (self.id, self.unique.clone(), self.meta.clone());
         filter.pushed_since = self.pushed_since.map(|past| past.0);
         filter.pushed_before = self.pushed_before.map(|past| past.0);

@@ -28,6 +28,9 @@ pub(crate) struct Push {
     /// The queue
     #[arg(long, short, default_value = "default")]
     queue: String,
+    /// The part of the queue to which the job belongs, such as a tenant
+    #[arg(long, value_name = "NAME", default_value = "")]
+    partition: String,
     /// Runs it after this time: `90s`
     #[arg(long, value_parser = duration, conflicts_with = "at")]
     delay: Option<Duration>,
@@ -100,6 +103,7 @@ impl Push {
     fn job(&self, payload: &str) -> Result<NewJob, Failure> {
         let mut job = NewJob::new(self.name.as_str(), Body::json(payload)?)
             .queue(self.queue.as_str())
+            .partition(self.partition.as_str())
             .priority(self.priority)
             .max_attempts(self.max_attempts);
         job.id = self.id;

@@ -93,6 +93,7 @@ fn command(reason: &Reason) -> Option<String> {
             Some(format!("queue retry {job}"))
         }
         Reason::Paused { queue } => Some(format!("queue resume {queue}")),
+        Reason::AtLimit { queue, .. } => Some(format!("queue limit usage {queue}")),
         _ => None,
     }
 }

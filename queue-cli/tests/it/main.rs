@@ -8,6 +8,7 @@ mod dashboard;
 mod fixture;
 mod interrupted_moves;
 mod jobs;
+mod limits;
 mod migrations;
 mod operations;
 mod outputs;

@@ -151,21 +151,21 @@ impl fmt::Display for Limit {
 #[non_exhaustive]
 pub enum LimitScope {
     /// All jobs of the queue together.
-    Queue,
+    Total,
     /// Each partition of the queue that has no limit of its own, [`Partition::NONE`] included.
     Each,
     /// One partition of the queue, instead of the limit of each.
-    Partition(Partition),
+    One(Partition),
 }
 
 /// Writes the scope in words: `the queue`, `each partition`, `partition acme`.
 impl fmt::Display for LimitScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Queue => f.pad("the queue"),
+            Self::Total => f.pad("the queue"),
             Self::Each => f.pad("each partition"),
-            Self::Partition(partition) if partition.is_none() => f.pad("jobs without a partition"),
-            Self::Partition(partition) => f.pad(&format!("partition {partition}")),
+            Self::One(partition) if partition.is_none() => f.pad("jobs without a partition"),
+            Self::One(partition) => f.pad(&format!("partition {partition}")),
         }
     }
 }

@@ -52,7 +52,7 @@ impl QueueLimits {
     /// Sets the limit of the queue as a whole.
     #[must_use]
     pub fn and_total(self, limit: Limit) -> Self {
-        self.and(LimitScope::Queue, limit)
+        self.and(LimitScope::Total, limit)
     }
 
     /// Sets the limit of each partition that has none of its own.
@@ -64,7 +64,7 @@ impl QueueLimits {
     /// Sets the limit of one partition, which replaces that of each.
     #[must_use]
     pub fn and_partition(self, partition: impl Into<Partition>, limit: Limit) -> Self {
-        self.and(LimitScope::Partition(partition.into()), limit)
+        self.and(LimitScope::One(partition.into()), limit)
     }
 
     /// Sets the limit of a scope.
@@ -101,7 +101,7 @@ impl QueueLimits {
 ///
 /// `Invalid`, with the scope, the field, its value and the allowed values.
 pub fn check_limit(scope: &LimitScope, limit: &Limit) -> Result<(), QueueError> {
-    if let LimitScope::Partition(partition) = scope {
+    if let LimitScope::One(partition) = scope {
         check_partition(partition)
             .map_err(|text| QueueError::invalid(format!("the limit of a partition: {text}")))?;
     }
@@ -179,13 +179,13 @@ impl StoredLimits {
     /// Returns the limit in force of the queue as a whole.
     #[must_use]
     pub fn total(&self) -> Limit {
-        self.in_force(&LimitScope::Queue).unwrap_or(Limit::NONE)
+        self.in_force(&LimitScope::Total).unwrap_or(Limit::NONE)
     }
 
     /// Returns the limit in force of a partition: its own, otherwise that of each.
     #[must_use]
     pub fn of(&self, partition: &Partition) -> Limit {
-        let own = self.in_force(&LimitScope::Partition(partition.clone()));
+        let own = self.in_force(&LimitScope::One(partition.clone()));
         own.or_else(|| self.in_force(&LimitScope::Each)).unwrap_or(Limit::NONE)
     }
 

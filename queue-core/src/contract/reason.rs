@@ -185,11 +185,9 @@ impl Reason {
     /// Returns the reasons by which the limits of a queue and of its one listed partition let no job start.
     #[must_use]
     pub(crate) fn of_usage(usage: &QueueUsage) -> Vec<Self> {
-        let total = (LimitScope::Queue, &usage.total);
-        let listed = usage
-            .partitions
-            .iter()
-            .map(|listed| (LimitScope::Partition(listed.partition.clone()), &listed.usage));
+        let total = (LimitScope::Total, &usage.total);
+        let listed =
+            usage.partitions.iter().map(|listed| (LimitScope::One(listed.partition.clone()), &listed.usage));
         [total]
             .into_iter()
             .chain(listed)
@@ -218,7 +216,7 @@ impl Reason {
     pub(crate) fn filter_of_holders(&self) -> Option<Filter> {
         let Self::AtLimit { queue, scope, running: 1.., .. } = self else { return None };
         let filter = Filter::all().queue(queue).state(State::Executing);
-        Some(if let LimitScope::Partition(partition) = scope { filter.partition(partition) } else { filter })
+        Some(if let LimitScope::One(partition) = scope { filter.partition(partition) } else { filter })
     }
 
     /// Sets the workers of these running jobs.
@@ -405,8 +403,8 @@ impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(queue, scope) = self;
         match scope {
-            LimitScope::Queue => write!(f, "the queue `{queue}`"),
-            LimitScope::Partition(partition) if !partition.is_none() => {
+            LimitScope::Total => write!(f, "the queue `{queue}`"),
+            LimitScope::One(partition) if !partition.is_none() => {
                 write!(f, "partition `{partition}` of the queue `{queue}`")
             }
             scope => write!(f, "{scope} of the queue `{queue}`"),

@@ -97,7 +97,7 @@ async fn an_operator_changes_a_limit_while_jobs_run() -> TestResult {
     .await;
     let receipts = world.queue.enqueue_all((0..20).map(|_| hold::new(7u32))).await?;
     wait_for_started(&world, 2).await;
-    let scope = LimitScope::Partition("7".into());
+    let scope = LimitScope::One("7".into());
 
     world.queue.set_limit(&QueueName::DEFAULT, &scope, Some(Limit::running(5))).await?;
     wait_for_started(&world, 5).await;
