@@ -54,6 +54,10 @@ pub(crate) async fn names(visit: Visit) -> Response {
     show(visit, Ok(View::Names)).await
 }
 
+pub(crate) async fn limits(visit: Visit) -> Response {
+    show(visit, Ok(View::Limits)).await
+}
+
 pub(crate) async fn schedules(visit: Visit, Query(pairs): Query<FormFields>) -> Response {
     show(visit, SchedulesQuery::new(&pairs).map(View::Schedules)).await
 }

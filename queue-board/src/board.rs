@@ -109,6 +109,7 @@ impl Board {
             .route("/jobs/{id}/test", get(answer::test))
             .route("/workers", get(answer::workers))
             .route("/names", get(answer::names))
+            .route("/limits", get(answer::limits))
             .route("/schedules", get(answer::schedules))
             .route("/enqueue", get(answer::enqueue).post(operation::enqueue))
             .route("/changes/{id}", get(answer::change))

@@ -25,17 +25,19 @@ pub(crate) enum Tab {
     Jobs,
     Workers,
     Names,
+    Limits,
     Schedules,
     Enqueue,
     None,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 6] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Now, "/", "Queues"),
         (Self::Jobs, "/jobs", "Jobs"),
         (Self::Workers, "/workers", "Workers"),
         (Self::Names, "/names", "Names"),
+        (Self::Limits, "/limits", "Limits"),
         (Self::Schedules, "/schedules", "Schedules"),
         (Self::Enqueue, "/enqueue", "Enqueue"),
     ];
@@ -142,7 +144,7 @@ fn keys() -> Markup {
         ("Enter", "open the row"),
         ("x", "select the row"),
         ("/", "filter"),
-        ("1 – 6", "pages"),
+        ("1 – 7", "pages"),
         ("u", "back to the list"),
         ("p", "pause or resume the updates"),
         ("?", "this list"),

@@ -1,7 +1,7 @@
 //! A job as the board shows it. HTML and JSON are written from it, so a hidden field is hidden in both.
 
 use queue_core::admin::AttemptError;
-use queue_core::{JobId, JobName, JobProgress, JobRecord, QueueName, State, Timestamp, WorkerId};
+use queue_core::{JobId, JobName, JobProgress, JobRecord, Partition, QueueName, State, Timestamp, WorkerId};
 use serde::Serialize;
 
 use crate::privacy::{Privacy, PrivateField, Shown};
@@ -12,6 +12,7 @@ pub(crate) struct JobView {
     pub(crate) id: JobId,
     pub(crate) name: JobName,
     pub(crate) queue: QueueName,
+    pub(crate) partition: Partition,
     pub(crate) state: State,
     pub(crate) priority: i32,
     pub(crate) attempt: u32,
@@ -44,6 +45,7 @@ impl JobView {
             id: job.id,
             name: job.name.clone(),
             queue: job.queue.clone(),
+            partition: job.partition.clone(),
             state: job.state,
             priority: job.priority,
             attempt: job.attempt,

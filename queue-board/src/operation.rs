@@ -2,8 +2,8 @@
 
 use axum::extract::{Form as FormOf, Path};
 use axum::response::{IntoResponse as _, Redirect, Response};
-use queue_core::admin::{Cancellation, Change, Filter};
-use queue_core::{JobId, QueueName, Receipt};
+use queue_core::admin::{Cancellation, Change, Filter, LimitRecord};
+use queue_core::{JobId, LimitScope, QueueName, Receipt};
 use queue_schedules::Schedules;
 use serde_json::json;
 
@@ -15,6 +15,7 @@ use crate::page::enqueue::NewJobForm;
 use crate::page::job::copy;
 use crate::page::schedules::SchedulesQuery;
 use crate::query::JobsQuery;
+use crate::site::Site;
 use crate::visit::Visit;
 
 /// The path to which a reader is sent after a change, and the number of changed jobs or queues.
@@ -91,7 +92,7 @@ pub(crate) async fn selection(
     answer(&visit, change.await)
 }
 
-/// Pauses or resumes a queue, and returns to the page of a job or to the overview.
+/// Pauses or resumes a queue, or changes one of its limits, and returns to the page of a job or to the overview.
 pub(crate) async fn queue(
     visit: Visit,
     Path((queue, action)): Path<(String, String)>,
@@ -102,16 +103,42 @@ pub(crate) async fn queue(
         match action.as_str() {
             "pause" => visit.site.queue.pause(&name).await?,
             "resume" => visit.site.queue.resume(&name).await?,
+            "set_limit" => set_limit(&visit.site, &name, &fields).await?,
+            "unset_limit" => visit.site.queue.set_limit(&name, &scope_of(&fields)?, None).await?,
             _ => return Err(unknown_action()),
         }
         visit.site.report(visit.operator(), &action, format!("queue `{name}`"), 1);
         let path = match field(&fields, "job") {
+            "" if action.ends_with("limit") => format!("/limits#limits-{name}"),
             "" => "/".to_owned(),
             id => format!("/jobs/{}", id_of(id)?),
         };
         Ok(Done { path, changed: 1 })
     };
     answer(&visit, change.await)
+}
+
+/// Sets how many jobs of a queue or partition run at once. What else its limit says stays.
+async fn set_limit(site: &Site, queue: &QueueName, fields: &FormFields) -> Result<(), BoardError> {
+    let scope = scope_of(fields)?;
+    let running = field(fields, "running").parse::<u32>();
+    let running = running
+        .map_err(|_| BoardError::Invalid("The number of jobs must be from 0 to 4,294,967,295.".to_owned()))?;
+    let limits = site.queue.limits(queue).await?;
+    let own = limits.iter().find(|record| record.scope == scope).and_then(LimitRecord::in_force);
+    let limit = own.unwrap_or_default().and_running(running);
+    site.queue.set_limit(queue, &scope, Some(limit)).await?;
+    Ok(())
+}
+
+/// Reads the part of a queue whose limit is changed.
+fn scope_of(fields: &FormFields) -> Result<LimitScope, BoardError> {
+    match field(fields, "scope") {
+        "total" => Ok(LimitScope::Total),
+        "each" => Ok(LimitScope::Each),
+        "partition" => Ok(LimitScope::One(field(fields, "partition").into())),
+        other => Err(BoardError::Invalid(format!("`{other}` is no scope: use total, each or partition."))),
+    }
 }
 
 /// Changes a schedule, and returns to its group; `trigger` goes to the job.

@@ -3,6 +3,7 @@
 pub(crate) mod enqueue;
 pub(crate) mod job;
 pub(crate) mod jobs;
+pub(crate) mod limits;
 pub(crate) mod names;
 pub(crate) mod overview;
 pub(crate) mod schedules;

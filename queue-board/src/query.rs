@@ -20,13 +20,14 @@ pub(crate) struct JobsQuery {
 }
 
 impl JobsQuery {
-    /// The keys that select jobs: the first ten.
-    const FILTERS: &[&str] = Self::KEYS.split_at(10).0;
+    /// The keys that select jobs: the first eleven.
+    const FILTERS: &[&str] = Self::KEYS.split_at(11).0;
 
     /// All keys of an address.
-    const KEYS: [&str; 15] = [
+    const KEYS: [&str; 16] = [
         "state",
         "queue",
+        "partition",
         "name",
         "id",
         "meta",
@@ -84,6 +85,7 @@ impl JobsQuery {
         match key {
             "state" => filter.states.push(state_of(value).ok_or_else(|| unknown(value, "state", &STATES))?),
             "queue" => filter.queue = Some(value.into()),
+            "partition" => filter.partition = Some(value.into()),
             "name" => filter.name = Some(value.into()),
             "id" => filter.id = Some(value.parse::<IdPrefix>().map_err(|error| error.to_string())?),
             "meta" => {
@@ -236,6 +238,7 @@ impl JobsQuery {
         for (key, value) in self.filters() {
             match key {
                 "queue" => text.push_str(&format!(" of the queue `{value}`")),
+                "partition" => text.push_str(&format!(" of the partition `{value}`")),
                 "name" => text.push_str(&format!(" named `{value}`")),
                 "id" => text.push_str(&format!(" whose ids begin with {value}")),
                 "meta" => {

@@ -10,6 +10,7 @@ use crate::frame::{Frame, Tab};
 use crate::page::enqueue::EnqueuePage;
 use crate::page::job::JobDetail;
 use crate::page::jobs::JobList;
+use crate::page::limits::LimitList;
 use crate::page::names::NameList;
 use crate::page::overview::Overview;
 use crate::page::schedules::{ScheduleList, SchedulesQuery};
@@ -25,6 +26,7 @@ pub(crate) enum View {
     Job(JobId),
     Workers,
     Names,
+    Limits,
     Schedules(SchedulesQuery),
     Change(JobId),
     Enqueue,
@@ -39,6 +41,7 @@ pub(crate) enum Page {
     Job(Box<JobDetail>),
     Workers(WorkerList),
     Names(NameList),
+    Limits(LimitList),
     Schedules(ScheduleList),
     Change(ChangeProgress),
     Enqueue(EnqueuePage),
@@ -58,6 +61,7 @@ impl View {
             Self::Job(id) => Page::Job(Box::new(JobDetail::read(site, glance, *id).await?)),
             Self::Workers => Page::Workers(WorkerList::read(site, glance).await?),
             Self::Names => Page::Names(NameList::read(site, glance).await?),
+            Self::Limits => Page::Limits(LimitList::read(site, glance).await?),
             Self::Schedules(query) => Page::Schedules(ScheduleList::read(site, glance, query).await?),
             Self::Change(id) => Page::Change(changes.find(*id)?.progress()),
             Self::Enqueue => Page::Enqueue(EnqueuePage::new(site, glance)),
@@ -74,6 +78,7 @@ impl Page {
             Self::Job(page) => page.render(frame),
             Self::Workers(page) => page.render(frame),
             Self::Names(page) => page.render(frame),
+            Self::Limits(page) => page.render(frame),
             Self::Schedules(page) => page.render(frame),
             Self::Change(page) => page.render(frame),
             Self::Enqueue(page) => page.render(frame),
@@ -93,6 +98,7 @@ impl Page {
             Self::Job(page) => page.title(),
             Self::Workers(_) => "Workers".to_owned(),
             Self::Names(_) => "Names".to_owned(),
+            Self::Limits(_) => "Limits".to_owned(),
             Self::Schedules(_) => "Schedules".to_owned(),
             Self::Change(page) => page.title(),
             Self::Enqueue(_) => "Enqueue".to_owned(),
@@ -105,6 +111,7 @@ impl Page {
             Self::Jobs(_) | Self::Job(_) | Self::Change(_) => Tab::Jobs,
             Self::Workers(_) => Tab::Workers,
             Self::Names(_) => Tab::Names,
+            Self::Limits(_) => Tab::Limits,
             Self::Schedules(_) => Tab::Schedules,
             Self::Enqueue(_) => Tab::Enqueue,
         }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Body, JobName, NewJob, OnConflict, OnDiscard, QueueError, QueueName, Schedule, Unique};
+use queue_core::{
+    Body, JobName, NewJob, OnConflict, OnDiscard, Partition, QueueError, QueueName, Schedule, Unique,
+};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
@@ -14,6 +16,8 @@ use serde_json::value::RawValue;
 pub(crate) struct JobTemplate {
     pub(crate) name: JobName,
     pub(crate) queue: QueueName,
+    #[serde(default, skip_serializing_if = "Partition::is_none")]
+    partition: Partition,
     payload: Json,
     priority: i32,
     max_attempts: u32,
@@ -75,6 +79,7 @@ impl JobTemplate {
         Ok(Self {
             name: job.name.clone(),
             queue: job.queue.clone(),
+            partition: job.partition.clone(),
             payload: Json(payload),
             priority: job.priority,
             max_attempts: job.max_attempts,
@@ -94,6 +99,7 @@ impl JobTemplate {
     pub(crate) fn job(&self) -> NewJob {
         let mut job = NewJob::new(self.name.clone(), self.payload.body())
             .queue(self.queue.clone())
+            .partition(self.partition.clone())
             .priority(self.priority)
             .max_attempts(self.max_attempts);
         if let Some(delay) = self.delay {

@@ -38,7 +38,7 @@ impl JobDetail {
     pub(crate) async fn read(site: &Site, glance: &Glance, id: JobId) -> Result<Self, BoardError> {
         let record = site.queue.get(id).await?.ok_or_else(|| QueueError::unknown_job(id))?;
         Ok(Self {
-            reasons: reasons(site, glance, &record),
+            reasons: reasons(site, glance, &record).await?,
             copy: CopyForm::of(&record, &site.privacy),
             is_exported: site.privacy.shows() && !record.body.is_closure(),
             job: JobView::new(&record, &site.privacy),
@@ -99,7 +99,8 @@ impl JobDetail {
 }
 
 /// Returns the reasons, with the messages as they are shown.
-fn reasons(site: &Site, glance: &Glance, record: &JobRecord) -> Vec<Reason> {
+async fn reasons(site: &Site, glance: &Glance, record: &JobRecord) -> Result<Vec<Reason>, BoardError> {
     let summary = glance.summaries.iter().find(|summary| summary.queue == record.queue);
-    Reason::of(&site.privacy.with_messages(record), summary, glance.workers.as_deref())
+    let reasons = Reason::of(&site.privacy.with_messages(record), summary, glance.workers.as_deref());
+    Ok(Reason::with_limits(reasons, site.queue.limits_that_hold(record).await?))
 }

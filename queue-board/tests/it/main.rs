@@ -7,6 +7,7 @@ mod charts;
 mod cost;
 mod fixture;
 mod json;
+mod limits;
 mod pages;
 mod privacy;
 mod schedules;

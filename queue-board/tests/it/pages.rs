@@ -21,7 +21,9 @@ async fn the_links_of_a_nested_board_begin_with_its_path() -> TestResult {
     let id = discarded(&queue, job("send", "1"), "refused").await?;
     let router = Router::new().nest_service("/admin/queue", open_board(&queue).router());
 
-    for path in ["", "/", "/jobs", "/workers", "/names", "/schedules", "/enqueue", &format!("/jobs/{id}")] {
+    for path in
+        ["", "/", "/jobs", "/workers", "/names", "/limits", "/schedules", "/enqueue", &format!("/jobs/{id}")]
+    {
         let answer = get(&router, &format!("/admin/queue{path}")).await?;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         for attribute in ["href=\"", "src=\"", "action=\""] {

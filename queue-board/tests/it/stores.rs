@@ -23,6 +23,7 @@ async fn the_board_serves(queue: Arc<dyn Admin>) -> Result<(), BoxError> {
         "/",
         "/workers",
         "/names",
+        "/limits",
         "/schedules",
         "/enqueue",
         "/jobs",

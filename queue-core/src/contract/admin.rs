@@ -146,15 +146,16 @@ pub trait Admin: Queue {
         };
         let summaries = self.summary().await?;
         let summary = summaries.iter().find(|summary| summary.queue == job.queue);
-        let mut reasons = Reason::of(&job, summary, workers.as_deref());
-        if job.state == State::Available {
-            reasons = Reason::with_limits(&job, reasons, self.limits_that_hold(&job).await?);
-        }
-        Ok(reasons)
+        let reasons = Reason::of(&job, summary, workers.as_deref());
+        Ok(Reason::with_limits(reasons, self.limits_that_hold(&job).await?))
     }
 
-    /// Returns the limits that keep a ready job from starting, for [`explain`](Self::explain), which has the same errors.
+    /// Returns the limits that keep a ready job from starting, for [`explain`](Self::explain), which has the same errors. No limit
+    /// holds a job in another state.
     async fn limits_that_hold(&self, job: &JobRecord) -> Result<Vec<Reason>, QueueError> {
+        if job.state != State::Available {
+            return Ok(Vec::new());
+        }
         let request = UsageRequest::of(&job.queue).partition(&job.partition).limit(1);
         let usage = match self.usage(&request).await {
             Ok(usage) => usage,

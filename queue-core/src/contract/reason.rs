@@ -171,10 +171,10 @@ impl Reason {
     /// Of how many running jobs [`explain`](crate::Admin::explain) reads the workers.
     pub(crate) const MOST_HOLDERS: usize = 10;
 
-    /// Adds the reasons by which limits hold a ready job. They exclude that it waits for a free worker only.
+    /// Adds the reasons of [`Admin::limits_that_hold`](crate::Admin::limits_that_hold). They exclude that the job waits for a free
+    /// worker only.
     #[must_use]
-    pub(crate) fn with_limits(job: &JobRecord, mut reasons: Vec<Self>, limits: Vec<Self>) -> Vec<Self> {
-        debug_assert_eq!(job.state, State::Available, "only a ready job can be held by a limit");
+    pub fn with_limits(mut reasons: Vec<Self>, limits: Vec<Self>) -> Vec<Self> {
         if !limits.is_empty() {
             reasons.retain(|reason| !matches!(reason, Self::Waiting { .. }));
         }

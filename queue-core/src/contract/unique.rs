@@ -48,7 +48,8 @@ pub enum OnConflict {
     /// Stores nothing and returns the job that holds the key.
     #[default]
     Keep,
-    /// Updates payload, `run_at` and priority of the holder if it has not started; otherwise stores the new job to follow it.
+    /// Updates payload, `run_at` and priority of the holder if it has not started; otherwise stores the new job to follow it. The
+    /// holder stays in its queue and partition.
     Replace,
 }
 

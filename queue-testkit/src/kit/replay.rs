@@ -45,6 +45,7 @@ impl TestKit {
         let mut job = NewJob::new(record.name.clone(), record.body.clone());
         job.id = Some(record.id);
         job.queue = record.queue.clone();
+        job.partition = record.partition.clone();
         job.priority = record.priority;
         job.max_attempts = record.max_attempts.max(record.attempt);
         job.meta = record.meta.clone();

@@ -49,7 +49,7 @@ impl CopyForm {
                         },
                         None => p.quiet { (self.obstacle) },
                     }
-                    p.quiet { "The copy is a new job in the same queue, with the same priority, attempts and meta, without a unique key." }
+                    p.quiet { "The copy is a new job in the same queue and partition, with the same priority, attempts and meta, without a unique key." }
                     @if !job.is_closure { button.primary { "Enqueue the copy" } }
                 }
             }
@@ -77,6 +77,7 @@ pub(crate) async fn push(site: &Site, id: JobId, fields: &FormFields) -> Result<
     };
     let mut copy =
         NewJob::new(job.name, body).queue(job.queue).priority(job.priority).max_attempts(job.max_attempts);
+    copy.partition = job.partition;
     copy.meta = job.meta;
     copy.on_discard = job.on_discard;
     let receipts = site.queue.push(vec![copy]).await?;

@@ -35,6 +35,7 @@ pub(super) fn facts(job: &JobView) -> Markup {
             h2 { "Details" }
             dl.pairs {
                 dt { "Attempts" } dd { (job.attempt) " of " (job.max_attempts) }
+                @if !job.partition.is_none() { dt { "Partition" } dd { (job.partition) } }
                 dt { "Priority" } dd { (job.priority) }
                 @if let Some(worker) = &job.claimed_by { dt { "Worker" } dd { code { (worker) } } }
                 @if let Some(unique) = &job.unique { dt { "Unique key" } dd { (short(unique)) } }

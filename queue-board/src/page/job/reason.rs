@@ -1,8 +1,8 @@
 //! Why a job is not running, in sentences with relative times. The buttons beside them are the cures.
 
 use maud::{Markup, html};
-use queue_core::State;
 use queue_core::admin::Reason;
+use queue_core::{LimitScope, State};
 
 use crate::frame::Frame;
 use crate::text::number::count;
@@ -44,7 +44,27 @@ pub(super) fn sentence(frame: &Frame, reason: &Reason) -> Markup {
             Reason::Waiting { queue, since, ready, .. } => {
                 "It has been ready for " (age(frame, *since)) ", one of " (count(*ready)) " in the queue " b { (queue) } ", and waits for a free worker."
             }
+            Reason::AtLimit { queue, scope, running, allowed, workers, .. } => {
+                (place(scope)) " of the queue " b { (queue) } " is at its limit: " (running) " of " (allowed) " running"
+                @for (index, worker) in workers.iter().enumerate() { @if index > 0 { ", " } @else { ", held by " } code { (worker) } }
+                ". " a href=(frame.to("/limits")) { "Limits" }
+            }
+            Reason::RateLimited { queue, scope, until, .. } => {
+                "The rate of " (place(scope)) " of the queue " b { (queue) } " allows the next start " (ago(frame, *until)) ". "
+                a href=(frame.to("/limits")) { "Limits" }
+            }
             other => (other),
+        }
+    }
+}
+
+/// Returns the words for a part of a queue.
+fn place(scope: &LimitScope) -> Markup {
+    html! {
+        @match scope {
+            LimitScope::One(partition) if !partition.is_none() => { "partition " b { (partition) } }
+            LimitScope::One(_) => { "the jobs without a partition" }
+            _ => { "all jobs" }
         }
     }
 }

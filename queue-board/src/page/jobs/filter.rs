@@ -9,7 +9,7 @@ use crate::text::badge::heading;
 use crate::text::number::count;
 
 /// The keys of the fields that a narrow page hides.
-const MORE: [&str; 6] = ["meta", "id", "unique", "error", "sort", "order"];
+const MORE: [&str; 7] = ["partition", "meta", "id", "unique", "error", "sort", "order"];
 
 /// Renders a link for each state, with the number of its jobs.
 pub(super) fn states(frame: &Frame, list: &JobList) -> Markup {
@@ -47,6 +47,7 @@ pub(super) fn form(frame: &Frame, list: &JobList) -> Markup {
             // A narrow page hides the other fields until this box is ticked.
             input #more type="checkbox" checked[MORE.iter().any(|key| !query.get(key).is_empty())];
             label for="more" { "More filters" }
+            label.more { span { "Partition" } input name="partition" value=(query.get("partition")) placeholder="acme" autocomplete="off"; }
             label.more { span { "Meta" } input name="meta" value=(query.get("meta")) placeholder="tenant=acme" autocomplete="off"; }
             label.more { span { "Id" } input name="id" value=(query.get("id")) placeholder="0190af3c" autocomplete="off"; }
             label.more { span { "Unique key" } input name="unique" value=(query.get("unique")) autocomplete="off"; }
