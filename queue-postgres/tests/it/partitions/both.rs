@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use queue_core::admin::{Change, Filter, UsageRequest};
-use queue_core::table::{JobTable, TableConfig};
+use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
     Admin as _, BoxError, Delivery, Demand, Heartbeat, JobId, JobRecord, Lease, Limit, LimitScope, NewJob,
     Queue as _, QueueLimits, QueueName, Receipt, Settlement, Timestamp, Transition, Unique,
@@ -37,11 +37,13 @@ impl Both {
     pub(super) async fn new(seed: u64) -> Result<Self, BoxError> {
         let schema = schema();
         let queue = without_pruning(&schema).test_clock(START).connect().await?;
+        let mut config = TableConfig::default();
+        config.retention = Retention::everything();
         Ok(Self {
             random: fastrand::Rng::with_seed(seed),
             now: START,
             log: Vec::new(),
-            table: JobTable::new(TableConfig::default()),
+            table: JobTable::new(config),
             queue,
             schema,
             ids: Vec::new(),
