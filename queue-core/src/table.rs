@@ -116,23 +116,20 @@ impl JobTable {
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);
         self.store.advance_shares(self.now);
-        if self.store.is_due(self.now) {
-            self.make_due_ready();
-        }
+        // In order of time, however long ago the table was last advanced: partitions are served in the order in which they came to
+        // have ready jobs.
         while let Some(expired) = self.store.first_expired(self.now) {
+            self.make_due_ready(self.store[expired].state_time);
             self.expire(expired);
         }
+        self.make_due_ready(self.now);
         self.unique.advance(self.now);
     }
 
-    /// Moves due jobs to the available state.
-    fn make_due_ready(&mut self) {
-        loop {
-            let due = self.store.pop_due(self.now);
-            if due.is_empty() {
-                return;
-            }
-            for slot in due {
+    /// Moves the jobs that are due at `until` to the available state.
+    fn make_due_ready(&mut self, until: Timestamp) {
+        while self.store.is_due(until) {
+            for slot in self.store.pop_due(until) {
                 self.store.link(slot, State::Available);
             }
         }

@@ -2,7 +2,7 @@
 
 create or replace function detach(_id uuid) returns table (
     seq bigint, state smallint, fence bigint, attempt bigint, max_attempts bigint, claimed_at bigint, queue_id integer,
-    priority integer, name text, unique_key text
+    priority integer, name text, unique_key text, partition text
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
@@ -19,16 +19,22 @@ begin
         end if;
         seq := j.seq; fence := j.fence; attempt := j.attempt; max_attempts := j.max_attempts;
         claimed_at := j.claimed_at; queue_id := j.queue_id; priority := j.priority; name := j.name;
-        unique_key := j.unique_key;
+        unique_key := j.unique_key; partition := j.partition;
         delete from ready r
-        where r.queue_id = j.queue_id and r.priority = j.priority and r.run_at = j.run_at and r.seq = j.seq;
+        where r.queue_id = j.queue_id and r.partition = coalesce(j.partition, '') and r.priority = j.priority
+            and r.run_at = j.run_at and r.seq = j.seq;
         if found then
+            perform note_ready(j.queue_id, j.partition, clock(), -1);
             state := 1;
             return next;
             return;
         end if;
         delete from waiting w where w.due = j.run_at and w.seq = j.seq returning w.state into state;
         if found then
+            if j.run_at <= clock() then
+                perform note_due(j.queue_id, j.partition, j.run_at, j.seq);
+                perform note_ready(j.queue_id, j.partition, clock(), -1);
+            end if;
             return next;
             return;
         end if;
@@ -111,7 +117,8 @@ begin
     update jobs set run_at = _now, attempt = t.attempt, fence = t.fence, claimed_at = t.claimed_at,
         max_attempts = greatest(t.max_attempts, t.attempt + 1)
     where seq = t.seq;
-    insert into ready values (t.queue_id, t.priority, _now, t.seq);
+    insert into ready values (t.queue_id, t.priority, _now, t.seq, coalesce(t.partition, ''));
+    perform note_ready(t.queue_id, t.partition, _now, 1);
     delete from results where seq = t.seq;
     if _channel is not null then
         perform pg_notify(_channel, _sender);
@@ -149,7 +156,8 @@ begin
     return query
     select 'a job has exactly one row in ready, waiting, leases and finished', j.id::text from jobs j where 1 <>
         (select count(*) from ready r
-            where (r.queue_id, r.priority, r.run_at, r.seq) = (j.queue_id, j.priority, j.run_at, j.seq))
+            where (r.queue_id, r.partition, r.priority, r.run_at, r.seq)
+                = (j.queue_id, coalesce(j.partition, ''), j.priority, j.run_at, j.seq))
         + (select count(*) from waiting w where (w.due, w.seq) = (j.run_at, j.seq))
         + (select count(*) from leases l where l.id = j.id and l.seq = j.seq)
         + (select count(*) from finished f where f.seq = j.seq)
@@ -170,7 +178,23 @@ begin
     union all
     select 'a job has at most as many attempts as claims', j.id::text
     from jobs j left join finished f on f.seq = j.seq
-    where coalesce(f.attempt, j.attempt) > coalesce(f.fence, j.fence);
+    where coalesce(f.attempt, j.attempt) > coalesce(f.fence, j.fence)
+    union all
+    select 'a job that names a partition is in a shared queue', j.id::text
+    from jobs j join queues q on q.id = j.queue_id where j.partition is not null and not q.is_shared
+    union all
+    -- Those of jobs that name no partition are counted again when they are not right.
+    select 'a partition counts its ready jobs', format('%s of queue %s', coalesce(r.partition, c.partition),
+        (select q.name from queues q where q.id = coalesce(r.queue_id, c.queue_id)))
+    from (select r.queue_id, r.partition, count(*) as ready from ready r where r.partition <> '' group by 1, 2) r
+        full join (
+            select p.queue_id, p.name as partition, sum(p.ready) as ready from (
+                select p.queue_id, p.name, p.ready from partitions p
+                union all
+                select c.queue_id, c.partition, c.ready from partition_changes c) p
+            where p.name <> '' group by 1, 2) c
+        on c.queue_id = r.queue_id and c.partition = r.partition
+    where coalesce(r.ready, 0) <> coalesce(c.ready, 0);
 end $$;
 comment on function check_integrity is
     'Returns a row for each violation of a rule of the tables: the rule, and the id, seq or unique key that breaks it; no '

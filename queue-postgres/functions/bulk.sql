@@ -14,7 +14,8 @@ begin
             return;
         end if;
         perform from ready r
-        where r.queue_id = j.queue_id and r.priority = j.priority and r.run_at = j.run_at and r.seq = j.seq for update;
+        where r.queue_id = j.queue_id and r.partition = coalesce(j.partition, '') and r.priority = j.priority
+            and r.run_at = j.run_at and r.seq = j.seq for update;
         if found then
             state := 1;
             return;
@@ -54,7 +55,10 @@ comment on function expire_leases is
 
 create or replace function detach_jobs(
     _now bigint, _ids uuid[], _states bigint, _since bigint, _before bigint, _with_keys boolean
-) returns table (id uuid, seq bigint, queue_id integer, priority integer, fence bigint, attempt bigint, claimed_at bigint)
+) returns table (
+    id uuid, seq bigint, queue_id integer, priority integer, fence bigint, attempt bigint, claimed_at bigint, partition text,
+    was_ready boolean
+)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -62,14 +66,15 @@ set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_pla
 begin
     return query
     with asked as materialized (
-        select j.id, j.seq, j.queue_id, j.priority, j.fence, j.attempt, j.claimed_at, j.run_at, j.unique_key from jobs j
+        select j.id, j.seq, j.queue_id, j.priority, j.fence, j.attempt, j.claimed_at, j.run_at, j.unique_key, j.partition from jobs j
         where j.id = any (_ids)),
     -- Each row is found by its key. `limit` prevents a plan that reads a table whole because it was empty when it was analyzed.
     from_ready as (
         delete from ready where ctid = any (array(
             select r.ctid from asked a cross join lateral (
                 select ctid from ready r
-                where r.queue_id = a.queue_id and r.priority = a.priority and r.run_at = a.run_at and r.seq = a.seq
+                where r.queue_id = a.queue_id and r.partition = coalesce(a.partition, '') and r.priority = a.priority
+                    and r.run_at = a.run_at and r.seq = a.seq
                 limit 1) r
             where (_states >> 1) & 1 = 1))
         returning seq),
@@ -85,16 +90,21 @@ begin
                 select ctid, state, finished_at from finished f where f.seq = a.seq limit 1) f
             where (_states >> f.state) & 1 = 1 and (_with_keys or a.unique_key is null)
                 and (_since is null or f.finished_at >= _since) and (_before is null or f.finished_at < _before)))
-        returning seq, fence, attempt, claimed_at)
-    select a.id, a.seq, a.queue_id, a.priority, a.fence, a.attempt, a.claimed_at
+        returning seq, fence, attempt, claimed_at),
+    due as (
+        insert into partition_changes (queue_id, at, position, partition, ready)
+        select a.queue_id, a.run_at, due_position(a.seq), coalesce(a.partition, ''), 1
+        from asked a join from_waiting w on w.seq = a.seq
+        where a.run_at <= _now and a.queue_id = any (shared_queues()))
+    select a.id, a.seq, a.queue_id, a.priority, a.fence, a.attempt, a.claimed_at, a.partition, a.run_at <= _now
     from asked a join (select seq from from_ready union all select seq from from_waiting) g on g.seq = a.seq
     union all
-    select a.id, a.seq, a.queue_id, a.priority, f.fence, f.attempt, f.claimed_at
+    select a.id, a.seq, a.queue_id, a.priority, f.fence, f.attempt, f.claimed_at, a.partition, false
     from asked a join from_finished f on f.seq = a.seq;
 end $$;
 comment on function detach_jobs is
     'Deletes the rows of these jobs from ready, waiting or finished, if their states are among _states, and returns the jobs. '
-    'A finished job is taken if it finished from _since on and before _before and, without _with_keys, has no unique key. A '
+    'was_ready: whether the job was ready, which the caller notes. A finished job is taken if it finished from _since on and before _before and, without _with_keys, has no unique key. A '
     'job that another transaction moves at this moment is left.';
 
 create or replace function cancel_jobs(
@@ -110,6 +120,10 @@ begin
     ended as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, _now, fence, attempt, claimed_at, queue_id, 6, _reason from gone),
+    noted as (
+        insert into partition_changes (queue_id, at, partition, ready)
+        select queue_id, _now, coalesce(partition, ''), -count(*) from gone
+        where was_ready and queue_id = any (shared_queues()) group by 1, 3),
     requested as (
         update leases l set cancel_reason = _reason where l.id = any (_ids) and (_states >> 2) & 1 = 1 returning l.id)
     select array_agg(id) into changed from (select id from gone union all select id from requested) c;
@@ -130,11 +144,15 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     gone record;
 begin
-    for gone in select * from detach_jobs(_now, _ids, _states, _since, _before, false) loop
+    for gone in select * from detach_jobs(_now, _ids, _states, _since, _before, false) order by seq loop
         update jobs set run_at = _now, attempt = gone.attempt, fence = gone.fence, claimed_at = gone.claimed_at,
             max_attempts = greatest(max_attempts, gone.attempt + 1)
         where seq = gone.seq;
-        insert into ready values (gone.queue_id, gone.priority, _now, gone.seq);
+        insert into ready values (gone.queue_id, gone.priority, _now, gone.seq, coalesce(gone.partition, ''));
+        if gone.was_ready then
+            perform note_ready(gone.queue_id, gone.partition, _now, -1);
+        end if;
+        perform note_ready(gone.queue_id, gone.partition, _now, 1);
         delete from results where seq = gone.seq;
         changed := changed || gone.id;
     end loop;
@@ -153,8 +171,13 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     _seqs bigint[];
 begin
-    select array_agg(id), array_agg(seq) into changed, _seqs
-    from detach_jobs(_now, _ids, _states, _since, _before, true);
+    with gone as materialized (
+        select * from detach_jobs(_now, _ids, _states, _since, _before, true)),
+    noted as (
+        insert into partition_changes (queue_id, at, partition, ready)
+        select queue_id, _now, coalesce(partition, ''), -count(*) from gone
+        where was_ready and queue_id = any (shared_queues()) group by 1, 3)
+    select array_agg(id), array_agg(seq) into changed, _seqs from gone;
     if _seqs is not null then
         perform purge(_seqs, 9223372036854775807);
     end if;

@@ -3,19 +3,19 @@
 create or replace function claim(
     _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
     _from_run_ats bigint[], _from_seqs bigint[], _on_discards text[], _from_due bigint, _from_expiry bigint,
-    _workers text[]
+    _workers text[], _startable integer[]
 ) returns table (
     claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
     now bigint, due bigint, expiry bigint, next_due bigint, next_expiry bigint, scan_us bigint[],
-    discarded text[]
+    discarded text[], partition text
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
-    _now bigint := clock();
+    _now bigint;
     began bigint;
     request record;
     remaining integer;
@@ -25,7 +25,24 @@ declare
     _row_ids tid[];
     _next record;
     _discarded text[];
+    _shared integer[] := '{}';
+    _drained integer[] := '{}';
+    _has_limits boolean;
+    _room integer;
+    _seqs bigint[];
+    _starts bigint;
 begin
+    if not exists (select from queues q where q.name = any (_queues) and q.is_shared) then
+        -- Until this claim ends, no lease of these queues is counted: see `shares.sql`.
+        perform pg_advisory_xact_lock_shared(share_lock(q.id)) from (
+            select q.id from queues q where q.name = any (_queues) order by q.id) q;
+        if exists (select from queues q where q.name = any (_queues) and q.is_shared) then
+            _shared := lock_shares(_queues, true);
+        end if;
+    else
+        _shared := lock_shares(_queues, false);
+    end if;
+    _now := clock();
     scan_us := array_fill(0, array[cardinality(_claims)]);
     _from_due := coalesce(_from_due, -9223372036854775808);
     _from_expiry := coalesce(_from_expiry, -9223372036854775808);
@@ -34,13 +51,15 @@ begin
     then
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
+    perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable
         from unnest(
-                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers)
-                with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, o)
+                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers,
+                _startable)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, startable, o)
             join queues q on q.name = a.queue and not q.paused
             left join workers w on w.name = a.worker
         order by a.o
@@ -54,16 +73,49 @@ begin
             continue;
         end if;
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
+        if request.queue_id = any (_shared) then
+            _room := remaining;
+            _has_limits := (select s.has_limits from shares s where s.queue_id = request.queue_id);
+            if _has_limits and request.startable is not null then
+                _room := least(request.startable, request.max) - (request.max - remaining);
+            end if;
+            continue when _room <= 0 or request.queue_id = any (_drained);
+            _seqs := take_shares(request.queue_id, _room, _now);
+            if cardinality(_seqs) < _room then
+                _drained := _drained || request.queue_id;
+            end if;
+            continue when _seqs = '{}';
+            if request.worker is not null and request.worker_id is null then
+                request.worker_id := worker_id_of(request.worker);
+            end if;
+            return query
+            with taken as (select u.seq, u.o from unnest(_seqs) with ordinality u (seq, o)),
+            found as materialized (
+                select t.o, j.* from taken t join jobs j on j.seq = any (array[t.seq])),
+            leased as (
+                insert into leases (
+                    id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition)
+                select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
+                    _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard),
+                    coalesce(f.partition, '')
+                from found f)
+            select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
+                f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
+                null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
+                null::text[], f.partition
+            from found f order by f.o;
+            remaining := remaining - cardinality(_seqs);
+            continue;
+        end if;
         began := clock();
         _row_ids := array(
             select ctid from ready r
-            where r.queue_id = request.queue_id
+            where r.queue_id = request.queue_id and r.partition = ''
                 and (r.priority, r.run_at, r.seq) >= (request.priority, request.run_at, request.seq)
             order by r.priority, r.run_at, r.seq limit remaining for update skip locked);
         scan_us[request.idx + 1] := clock() - began;
         if request.worker is not null and request.worker_id is null and cardinality(_row_ids) > 0 then
-            insert into workers (name) values (request.worker) on conflict (name) do nothing;
-            request.worker_id := (select w.id from workers w where w.name = request.worker);
+            request.worker_id := worker_id_of(request.worker);
         end if;
         return query
         with picked as (
@@ -78,17 +130,20 @@ begin
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
             null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
-            null::text[]
+            null::text[], null::text
         from found f order by f.priority, f.run_at, f.seq;
         get diagnostics leased = row_count;
         remaining := remaining - leased;
     end loop;
     began := clock();
     _next := next_wakeup(_now, _from_due, _from_expiry);
+    if _shared <> '{}' then
+        _starts := (select min(next_start(q.id, _now)) from queues q where q.id = any (_shared) and not q.paused);
+    end if;
     now := clock();
     due := _next.due;
     expiry := _next.expiry;
-    next_due := _next.next_due;
+    next_due := least(_next.next_due, _starts);
     next_expiry := _next.next_expiry;
     scan_us := (now - began) || scan_us;
     discarded := _discarded;
@@ -102,7 +157,8 @@ comment on function claim is
     'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
-    '_from_expiry in leases. _workers has the worker of each claim, or null. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
+    '_from_expiry in leases. _workers has the worker of each claim, or null; _startable, the maximum number of jobs that it takes from a queue with limits, or null. '
+    'Returns a row for each leased job, with the number of its claim and the index from 0 of its '
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
-    'if the claim had reached its limit.';
+    'if the claim had reached its limit, 0 for a shared queue. Its next_due is not later than next_start() of a shared queue.';

@@ -4,6 +4,10 @@ create or replace function store_on_discard(_seqs bigint[], _on_discards text[],
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _queue_ids integer[];
+    _priorities integer[];
+    _new_seqs bigint[];
 begin
     perform ensure_queues(array(select o::json ->> 'queue' from unnest(_on_discards) o));
     with discarded as materialized (
@@ -27,7 +31,11 @@ begin
             meta, 'null'
         from discarded d order by o
         returning seq, queue_id, priority, run_at)
-    insert into ready select queue_id, priority, run_at, seq from new;
+    select array_agg(queue_id order by seq), array_agg(priority order by seq), array_agg(seq order by seq)
+    into _queue_ids, _priorities, _new_seqs from new;
+    insert into ready (queue_id, priority, run_at, seq)
+    select queue_id, priority, _now, seq from unnest(_queue_ids, _priorities, _new_seqs) u (queue_id, priority, seq);
+    perform note_ready(queue_id, null, _now, 1) from unnest(_queue_ids) queue_id;
 end $$;
 comment on function store_on_discard is
     'Stores a job for each of these discarded jobs, as its element of _on_discards says: see jobs.on_discard. Its payload is '

@@ -44,7 +44,7 @@ create or replace function enqueue(
     name text, payload jsonb default '{}', queue text default 'default', run_at timestamptz default null,
     priority integer default 0, max_attempts integer default 5, unique_key text default null,
     unique_for interval default null, unique_replace boolean default false, meta jsonb default '{}', id uuid default null,
-    notify boolean default true
+    notify boolean default true, partition text default null
 ) returns uuid
 language plpgsql
 set search_path from current as $$
@@ -62,6 +62,7 @@ declare
     _channel text;
     _kind smallint;
     _job uuid;
+    _partition text := nullif(partition, '');
 begin
     _problem := coalesce(
         name_problem('name', name), name_problem('queue', _queue),
@@ -77,6 +78,10 @@ begin
             when unique_key is null and (unique_for is not null or unique_replace)
                 then '`unique_for` and `unique_replace` need a `unique_key`'
             when unique_for < interval '0' then format('`unique_for` is %s, and must not be negative', unique_for)
+            when octet_length(_partition) > 128
+                then format('`partition` has %s bytes, the limit is 128: shorten it', octet_length(_partition))
+            when _partition ~ '[\u0001-\u001f\u007f-\u009f]'
+                then '`partition` has a control character in it; control characters are not allowed'
             when run_at = '-infinity' then '`run_at` is -infinity: pass null for a job that is due now'
             when not isfinite(run_at) or extract(epoch from run_at) > 9223372036854
                 then format('`run_at` is %s, which leads past the end of time', run_at)
@@ -101,11 +106,15 @@ begin
             array[coalesce(priority, 0)], array[coalesce(max_attempts, 5)::bigint], null,
             case when _time is not null then array[_time] end, case when unique_key is not null then array[unique_key] end,
             case when _unique_for is not null then array[_unique_for] end, array[unique_replace], array[_payload],
-            case when meta <> '{}' then array[meta::text] end, null, _channel, 'sql+') p;
+            case when meta <> '{}' then array[meta::text] end, null,
+            case when _partition is not null then array[_partition] end, _channel, 'sql+') p;
         if _kind is distinct from -2 then
             return coalesce(_job, _id);
         end if;
         perform ensure_queues(array[_queue]);
+        if _partition is not null then
+            perform share_queues(array[_queue]);
+        end if;
     end loop;
     raise exception using errcode = 'serialization_failure',
         message = format('the queue `%s` was deleted meanwhile: try again', _queue);
@@ -116,4 +125,4 @@ comment on function enqueue is
     'has the key, or one pushed within its unique_for, nothing is stored, and that job''s id is returned; with '
     'unique_replace, that job gets the new payload, priority and time, or if it has started the new job is stored, too. id: '
     'if a job with this id exists, nothing is stored. Creates the queue if it does not exist. notify: whether the commit '
-    'wakes workers.';
+    'wakes workers. partition: the part of the queue to which the job belongs.';

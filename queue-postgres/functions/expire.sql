@@ -9,6 +9,7 @@ declare
     discarded text[];
     _seqs bigint[];
     _on_discards text[];
+    _shared integer[] := shared_queues();
 begin
     with gone as (delete from leases where ctid = any (_row_ids) returning *),
     ended as materialized (
@@ -29,8 +30,14 @@ begin
     back as (
         update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
         from ended e where j.seq = any (array[e.seq]) and e.state = 1
-        returning j.queue_id, j.priority, j.run_at, j.seq),
-    again as (insert into ready select queue_id, priority, run_at, seq from back),
+        returning j.queue_id, j.priority, j.run_at, j.seq, coalesce(j.partition, '') as partition, e.expires_at),
+    again as (
+        insert into ready (queue_id, priority, run_at, seq, partition)
+        select queue_id, priority, run_at, seq, partition from back),
+    shared as (
+        insert into partition_changes (queue_id, at, position, partition, ready)
+        select queue_id, min(expires_at), expiry_position((array_agg(seq order by expires_at, seq))[1]), partition, count(*)
+        from back where queue_id = any (_shared) group by queue_id, partition),
     over as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)

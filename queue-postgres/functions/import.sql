@@ -4,7 +4,7 @@ create or replace function import_jobs(
     _ids uuid[], _queues text[], _names text[], _priorities integer[], _attempts bigint[], _max_attempts bigint[],
     _fences bigint[], _pushed_ats bigint[], _run_ats bigint[], _claimed_ats bigint[], _states smallint[],
     _unique_keys text[], _unique_untils bigint[], _holds_keys boolean[], _payloads text[], _metas text[], _on_discards text[],
-    _failed integer[], _failed_fences bigint[], _failed_attempts bigint[], _failed_ats bigint[], _messages text[],
+    _partitions text[], _failed integer[], _failed_fences bigint[], _failed_attempts bigint[], _failed_ats bigint[], _messages text[],
     _channel text, _sender text
 ) returns table (kind smallint, holder uuid)
 language plpgsql
@@ -18,6 +18,10 @@ declare
     new record;
 begin
     perform ensure_queues(_queues);
+    if exists (select from unnest(_partitions) p where p is not null) then
+        perform share_queues(array(
+            select u.queue from unnest(_queues, _partitions) u (queue, partition) where u.partition is not null));
+    end if;
     -- As in push(): the transaction that has locked the row of a key decides who holds it.
     insert into unique_keys (name, key)
     select distinct u.name, u.key from unnest(_names, _unique_keys, _holds_keys) u (name, key, holds) where u.holds order by 1, 2
@@ -25,9 +29,9 @@ begin
     for new in
         select u.*, q.id as queue_id from unnest(_ids, _queues, _names, _priorities, _attempts, _max_attempts, _fences,
             _pushed_ats, _run_ats, _claimed_ats, _states, _unique_keys, _unique_untils, _holds_keys, _payloads, _metas,
-            _on_discards) with ordinality
+            _on_discards, _partitions) with ordinality
             u (id, queue, name, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state, key, until,
-                holds, payload, meta, on_discard, o)
+                holds, payload, meta, on_discard, partition, o)
         join queues q on q.name = any (array[u.queue]) order by u.o
     loop
         kind := 1;
@@ -44,10 +48,10 @@ begin
         else
             insert into jobs (
                 id, queue_id, name, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, unique_key,
-                unique_until, payload, meta, on_discard)
+                unique_until, payload, meta, on_discard, partition)
             values (
                 new.id, new.queue_id, new.name, new.priority, new.attempt, new.max_attempts, new.fence, new.pushed_at,
-                new.run_at, new.claimed_at, new.key, new.until, new.payload, new.meta, new.on_discard)
+                new.run_at, new.claimed_at, new.key, new.until, new.payload, new.meta, new.on_discard, new.partition)
             on conflict (id) do nothing
             returning seq into _seq;
         end if;
@@ -56,7 +60,8 @@ begin
             if new.run_at > _now then
                 insert into waiting values (new.run_at, _seq, new.state, new.queue_id);
             else
-                insert into ready values (new.queue_id, new.priority, new.run_at, _seq);
+                insert into ready values (new.queue_id, new.priority, new.run_at, _seq, coalesce(new.partition, ''));
+                perform note_ready(new.queue_id, new.partition, _now, 1);
             end if;
             if new.holds then
                 update unique_keys k set seq = _seq, id = new.id, unique_until = new.until
@@ -79,7 +84,7 @@ begin
 end $$;
 comment on function import_jobs is
     'Stores jobs with the attempts, claims, times and errors that they had in another store, and creates their queues. Each '
-    'array up to _on_discards has one element for each job. _states: scheduled or retryable, for a job that is not due; see '
+    'array up to _partitions has one element for each job. _states: scheduled or retryable, for a job that is not due; see '
     'state_name(). _holds_keys: whether the job holds its unique key, until _unique_untils at least. The arrays from _failed '
     'to _messages have one element for each error: the position of its job in the batch, from 1, and the claim that failed. Notifies the channel '
     '_channel with _sender if a job is stored, unless that is null. Returns a row for each job, in order: kind 0 stored, 1 '

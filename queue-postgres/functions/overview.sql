@@ -18,7 +18,7 @@ select j.id, j.name, q.name as queue,
     coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
     j.unique_key, j.payload, j.meta, (select result from results where seq = j.seq) as result,
-    l.progress, l.progress_note, j.seq, j.on_discard
+    l.progress, l.progress_note, j.seq, j.on_discard, j.partition
 from jobs j
     join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
@@ -48,4 +48,5 @@ comment on column overview.result is 'Value that it returned, as JSON, if it com
 comment on column overview.progress is 'How much of an executing job is done, in percent, as it has reported.';
 comment on column overview.progress_note is 'The note of an executing job on its progress.';
 comment on column overview.seq is 'Position in push order.';
+comment on column overview.partition is 'Part of the queue to which it belongs, if it names one.';
 comment on column overview.on_discard is 'The job to store if it is discarded: see jobs.on_discard.';

@@ -70,9 +70,10 @@ begin
     perform purge(_seqs, _now);
     perform forget_workers(_now);
     perform roll_up_history(_now);
+    perform forget_partitions(_now);
     return cardinality(_seqs);
 end $$;
 comment on function prune is
     'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, oldest '
-    'first. An age that is null keeps the jobs of that state. Rolls up the history too. Returns the number of deleted jobs. A job is left for the next '
+    'first. An age that is null keeps the jobs of that state. Rolls up the history and forgets unused partitions too. Returns the number of deleted jobs. A job is left for the next '
     'call if another transaction has locked its row or its unique key.';

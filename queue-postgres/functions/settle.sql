@@ -1,4 +1,4 @@
--- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
+-- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release, 6 throttle.
 
 create or replace function must_settle_in_order(
     _ids uuid[], _kinds smallint[], _parents integer[], _names text[], _unique_keys text[]
@@ -12,6 +12,12 @@ begin
             join unique_keys k on k.name = any (array[u.name]) and k.key = u.key
             join leases l on l.id = any (array[k.id])
         where (select max(p) from unnest(array_positions(_ids, k.id)) p) - 1 > u.parent)
+    then
+        return true;
+    end if;
+    -- The order in which partitions come to have ready jobs is that of the settlements and their followups.
+    if exists (select from unnest(_kinds) k where k in (1, 3, 4, 5, 6))
+        and exists (select from leases l join queues q on q.id = any (array[l.queue_id]) where l.id = any (_ids) and q.is_shared)
     then
         return true;
     end if;
@@ -30,7 +36,8 @@ create or replace function settle(
     _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
     _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _unique_keys text[],
     _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _on_discards text[],
-    _channel text, _sender text, out applied integer[], out blocked integer[], out refused integer
+    _partitions text[], _channel text, _sender text, out applied integer[], out blocked integer[], out refused integer,
+    out is_shared boolean
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -42,7 +49,10 @@ declare
     _told text[];
     settled record;
     gone record;
+    _shared integer[] := array(select q.id from queues q where q.is_shared);
+    _held integer[];
 begin
+    is_shared := false;
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
         where delay > 9223372036854775807 - _now;
@@ -51,12 +61,12 @@ begin
         end if;
     end if;
     if _queues is not null then
-        if queue_ids(_queues) is null then
+        if (select ids from queue_ids(_queues, _queue_of, _partitions)) is null then
             refused := -1;
             return;
         end if;
     end if;
-    if _parents is not null and cardinality(_ids) > 1 and (_unique_keys is not null or 1 = any (_kinds))
+    if _parents is not null and cardinality(_ids) > 1 and (_unique_keys is not null or 1 = any (_kinds) or _shared <> '{}')
         and must_settle_in_order(_ids, _kinds, _parents, _names, _unique_keys)
     then
         for i in 1 .. cardinality(_ids) loop
@@ -65,7 +75,8 @@ begin
                 -- The followups of the other settlements have a parent that does not exist.
                 array(select case when p = i - 1 then 0 else -1 end from unnest(_parents) with ordinality u (p, o) order by o),
                 _queues, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays, _new_times,
-                _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _channel, _sender);
+                _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _partitions, _channel, _sender);
+            is_shared := is_shared or settled.is_shared;
             if settled.refused is not null then
                 raise exception using errcode = 'serialization_failure', message = 'a queue has just been removed';
             end if;
@@ -100,6 +111,7 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             values (minute_of(_now), greatest(_now - gone.claimed_at, 0), 1, 0, 0, gone.queue_id, gone.name);
             applied := array[0];
+            is_shared := gone.queue_id = any (_shared);
         end if;
     elsif _kinds is null then
         -- All are completions: the most frequent case of a busy queue.
@@ -114,7 +126,7 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*), 0, 0, queue_id, name
             from gone group by queue_id, name)
-        select array_agg(idx) into applied from gone;
+        select array_agg(idx), coalesce(bool_or(queue_id = any (_shared)), false) into applied, is_shared from gone;
     else
         with gone as (
             delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
@@ -122,8 +134,8 @@ begin
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
-            select seq, fence, claimed_at, queue_id, name, kind, text, idx, on_discard,
-                case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
+            select seq, fence, claimed_at, queue_id, name, kind, text, idx, on_discard, time, coalesce(partition, '') as partition,
+                case when kind in (4, 5, 6) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
                 -- A job whose cancellation was requested does not run again.
                 case when kind = 0 then 4 when kind = 1 then 5 when kind = 2 or cancel_reason is not null then 6
@@ -148,15 +160,28 @@ begin
             update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
                 run_at = case when m.kind = 5 then j.run_at else m.run_at end
             from moved m where j.seq = any (array[m.seq]) and m.state < 4
-            returning j.queue_id, j.priority, j.run_at, j.seq, m.state),
-        again as (insert into ready select queue_id, priority, run_at, seq from back where state = 1),
+            returning j.queue_id, j.priority, j.run_at, j.seq, m.state, m.partition, m.idx),
+        again as (
+            insert into ready (queue_id, priority, run_at, seq, partition)
+            select queue_id, priority, run_at, seq, partition from back where state = 1),
+        shared as (
+            insert into partition_changes (queue_id, at, partition, ready)
+            select queue_id, _now, partition, count(*) from back where state = 1 and queue_id = any (_shared)
+            group by queue_id, partition order by min(idx)),
+        holding as (
+            insert into partition_changes (queue_id, at, partition, hold_until)
+            select queue_id, _now, partition, time from moved where kind = 6),
         later as (
             insert into waiting (due, seq, state, queue_id)
             select run_at, seq, state, queue_id from back where state <> 1)
         select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null),
             array_agg(seq order by idx) filter (where state = 5 and on_discard <> 'null'),
-            array_agg(on_discard order by idx) filter (where state = 5 and on_discard <> 'null')
-        into applied, max_fence, _discarded, _told from moved;
+            array_agg(on_discard order by idx) filter (where state = 5 and on_discard <> 'null'),
+            coalesce(bool_or(kind = 6 or queue_id = any (_shared)), false), array_agg(queue_id) filter (where kind = 6)
+        into applied, max_fence, _discarded, _told, is_shared, _held from moved;
+        if not _held <@ _shared then
+            perform share_queues(array(select q.name from queues q where q.id = any (_held)));
+        end if;
         -- A job has at most as many failures as claims.
         if max_fence > 20 then
             delete from failures f using (
@@ -168,29 +193,33 @@ begin
             perform store_on_discard(_discarded, _told, _now);
         end if;
     end if;
-    if applied is not null and _channel is not null then
+    if applied is not null and _channel is not null
+        and (is_shared or _parents is not null or exists (select from unnest(_kinds) k where k <> 0))
+    then
         perform pg_notify(_channel, _sender);
     end if;
     if applied is not null and _parents is not null then
         perform push(_queues, array_agg(id), array_agg(id_given), array_agg(queue), array_agg(name), array_agg(priority),
             array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
             array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), array_agg(on_discard),
-            null, null)
+            case when count(partition) > 0 then array_agg(partition) end, null, null)
         from (
             select * from unnest(_parents, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards) with ordinality
+                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _partitions)
+                with ordinality
                 u (parent, id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace,
-                    payload, meta, on_discard, o)
+                    payload, meta, on_discard, partition, o)
             where parent = any (applied) order by o) u
         having count(*) > 0;
     end if;
 end $$;
 comment on function settle is
     'Ends attempts whose leases have not expired, and stores the followups of those, in the order of the arrays. No lease may be named twice. _kinds: '
-    '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
-    'job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
-    'settlement, or -1 to leave the followup out; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
+    '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release, 6 throttle; null if all are 0. _times: when a retried, snoozed or '
+    'throttled job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
+    'settlement, or -1 to leave the followup out; the arrays from _queues to _partitions, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
-    'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '
+    'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist, or has to be shared first. is_shared: whether a lease of a shared queue '
+    'has ended. Waits for transactions '
     'that have locked a unique key of a followup.';

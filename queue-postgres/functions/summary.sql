@@ -73,14 +73,15 @@ begin
                     select from finished f where f.queue_id = q.id and f.state = 6 limit _limit) c) as cancelled) n
         cross join lateral (
             select
-                -- The first job of each priority.
+                -- The first job of each priority in each partition.
                 (with recursive p as (
-                    (select r.priority, r.run_at from ready r where r.queue_id = q.id
-                    order by r.priority, r.run_at, r.seq limit 1)
+                    (select r.partition, r.priority, r.run_at from ready r where r.queue_id = q.id
+                    order by r.queue_id, r.partition, r.priority, r.run_at, r.seq limit 1)
                     union all
-                    select following.priority, following.run_at from p cross join lateral (
-                        select r.priority, r.run_at from ready r where r.queue_id = q.id and r.priority > p.priority
-                        order by r.priority, r.run_at, r.seq limit 1) following)
+                    select following.partition, following.priority, following.run_at from p cross join lateral (
+                        select r.partition, r.priority, r.run_at from ready r
+                        where r.queue_id = q.id and (r.partition, r.priority) > (p.partition, p.priority)
+                        order by r.queue_id, r.partition, r.priority, r.run_at, r.seq limit 1) following)
                 select min(f.run_at) from (select p.run_at from p limit _cap) f) as ready,
                 least(
                     (select w.due from waiting w where w.queue_id = q.id and w.state >= 0 and w.state <= 0

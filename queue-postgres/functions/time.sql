@@ -20,13 +20,23 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _row_ids tid[];
+    _shared integer[];
 begin
     if exists (select from waiting where due between _from_due and _now) then
         _row_ids := array(
             select ctid from waiting where due between _from_due and _now
             order by due, seq limit 5000 for update skip locked);
-        with due as (delete from waiting where ctid = any (_row_ids) returning seq)
-        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = any (array[due.seq]);
+        _shared := shared_queues();
+        with due as (delete from waiting where ctid = any (_row_ids) returning seq),
+        found as materialized (
+            select j.queue_id, j.priority, j.run_at, j.seq, coalesce(j.partition, '') as partition
+            from due join jobs j on j.seq = any (array[due.seq])),
+        noted as (
+            insert into partition_changes (queue_id, at, position, partition, ready)
+            select queue_id, min(run_at), due_position((array_agg(seq order by run_at, seq))[1]), partition, count(*)
+            from found where queue_id = any (_shared) group by queue_id, partition)
+        insert into ready (queue_id, priority, run_at, seq, partition)
+        select queue_id, priority, run_at, seq, partition from found;
     end if;
     if exists (select from leases where expires_at between _from_expiry and _now) then
         _row_ids := array(

@@ -21,6 +21,15 @@ comment on function forget_workers is
     'vanished, or have stopped or never announced themselves. If a claim names such a worker at the same time, its lease may '
     'have no worker.';
 
+create or replace function worker_id_of(_name text) returns integer
+language plpgsql
+set search_path from current as $$
+begin
+    insert into workers (name) values (_name) on conflict (name) do nothing;
+    return (select w.id from workers w where w.name = _name);
+end $$;
+comment on function worker_id_of is 'Returns the id of a worker, which it inserts if it does not exist.';
+
 create or replace function announce(_name text, _valid_for bigint, _details text) returns void
 language plpgsql
 set search_path from current set jit = off as $$

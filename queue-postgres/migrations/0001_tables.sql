@@ -8,15 +8,18 @@
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
 --     \i functions/workers.sql
+--     \i functions/partitions.sql
 --     \i functions/history.sql
 --     \i functions/discard.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
+--     \i functions/shares.sql
 --     \i functions/claim.sql
 --     \i functions/renew.sql
 --     \i functions/settle.sql
 --     \i functions/admin.sql
+--     \i functions/limits.sql
 --     \i functions/ended.sql
 --     \i functions/bulk.sql
 --     \i functions/import.sql
@@ -71,14 +74,19 @@ comment on column schema_migrations.min_program_version is
     'greatest of all rows counts.';
 
 create table queues (
-    id     integer generated always as identity primary key,
-    name   text    collate "C" not null unique,
-    paused boolean not null default false
+    id        integer generated always as identity primary key,
+    name      text    collate "C" not null unique,
+    paused    boolean not null default false,
+    is_shared boolean not null default false
 );
+create index queues_shared on queues (id) where is_shared;
 comment on table queues is 'The queues by name. A row is inserted when a queue is first used, and stays.';
 comment on column queues.id is 'Identifies the queue in other tables.';
 comment on column queues.name is 'Name of the queue.';
 comment on column queues.paused is 'Whether claims skip this queue.';
+comment on column queues.is_shared is
+    'Whether a job of the queue has named a partition, or a limit was set: see partitions. It never becomes false again.';
+comment on index queues_shared is 'Finds the few queues that are shared.';
 
 create table jobs (
     seq          bigint  generated always as identity primary key,
@@ -96,7 +104,8 @@ create table jobs (
     unique_until bigint,
     payload      text    not null,
     meta         text,
-    on_discard   text
+    on_discard   text,
+    partition    text    collate "C"
 );
 create unique index jobs_id on jobs (id);
 comment on table jobs is
@@ -125,24 +134,27 @@ comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, 
 comment on column jobs.on_discard is
     'The job to store if this one is discarded: a JSON object with its name, queue, priority and max_attempts, and the '
     'parameter that takes the discarded job; the text null for no job; null for the default of the worker.';
+comment on column jobs.partition is 'Part of the queue to which the job belongs; null if the job names none.';
 comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
 -- fast as they are filled, so they are vacuumed after a fixed number of dead tuples and not after a share of the table.
 
 create table ready (
-    queue_id integer not null,
-    priority integer not null,
-    run_at   bigint  not null,
-    seq      bigint  not null,
-    primary key (queue_id, priority, run_at, seq)
+    queue_id  integer not null,
+    priority  integer not null,
+    run_at    bigint  not null,
+    seq       bigint  not null,
+    partition text    collate "C" not null default '',
+    primary key (queue_id, partition, priority, run_at, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
-comment on table ready is 'Jobs that can be claimed. The primary key is the order of claims in a queue.';
+comment on table ready is 'Jobs that can be claimed. The primary key is the order of claims in a partition of a queue.';
 comment on column ready.queue_id is 'The queue: queues.id.';
 comment on column ready.priority is 'Copy of jobs.priority.';
 comment on column ready.run_at is 'Copy of jobs.run_at.';
 comment on column ready.seq is 'The job: jobs.seq.';
+comment on column ready.partition is 'Copy of jobs.partition; the empty text if the job names none.';
 
 create table waiting (
     due      bigint   not null,
@@ -173,10 +185,12 @@ create table leases (
     cancel_reason text,
     progress      smallint,
     progress_note text,
-    on_discard    text
+    on_discard    text,
+    partition     text    collate "C"
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
+create index leases_by_partition on leases (queue_id, partition) where partition is not null;
 comment on table leases is
     'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
     'jobs.id and not jobs.seq, because workers renew and settle by id, and so without reading jobs.';
@@ -195,7 +209,10 @@ comment on column leases.cancel_reason is 'Reason of a requested cancellation; n
 comment on column leases.progress is 'Progress that the job has reported, in percent; null if it has reported none.';
 comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
+comment on column leases.partition is
+    'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
 comment on index leases_expiry is 'Finds expired leases.';
+comment on index leases_by_partition is 'Counts the running jobs of a shared queue and of its partitions.';
 
 create table finished (
     seq           bigint   not null primary key,
@@ -321,3 +338,104 @@ comment on column history.completed is 'Number of jobs that completed.';
 comment on column history.failed is 'Number of attempts that failed, the last ones of discarded jobs included.';
 comment on column history.discarded is 'Number of jobs that were discarded.';
 comment on column history.run_time is 'Microseconds from claim to end, of the completed and the failed attempts together.';
+
+-- Limits and partitions. A queue is plain until a job names a partition or a limit is set. Then it is shared: `shares` has a row for
+-- it, which each claim locks, so that the claims of one queue come one after another. Pushes, settlements and operators never
+-- wait for that lock: they append to `partition_changes` what they changed in `ready`, and the next claim adds it to `partitions`.
+-- The number of running jobs is the number of rows of `leases`.
+
+create table shares (
+    queue_id      integer not null primary key,
+    is_adopted    boolean not null default false,
+    has_limits    boolean not null default false,
+    turn          bigint  not null default 0,
+    free_at       bigint  not null default 0,
+    max_running   bigint,
+    rate_interval bigint,
+    rate_burst    bigint
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false);
+comment on table shares is 'The shared queues. Each claim of such a queue locks its row.';
+comment on column shares.queue_id is 'The queue: queues.id.';
+comment on column shares.is_adopted is 'Whether each lease of the queue has its partition.';
+comment on column shares.has_limits is 'Whether the queue has a limit.';
+comment on column shares.turn is 'Last number in the order in which partitions were served or came to have a ready job.';
+comment on column shares.free_at is 'When the next job of the queue may start, by the rate of the queue as a whole.';
+comment on column shares.max_running is 'Maximum number of running jobs of the queue as a whole; null for no limit.';
+comment on column shares.rate_interval is 'Microseconds between two starts in the queue as a whole; null for no limit.';
+comment on column shares.rate_burst is 'Number of jobs that may start at once after a pause; null without a limit on starts.';
+
+create table partitions (
+    queue_id      integer not null,
+    name          text    collate "C" not null,
+    ready         bigint  not null default 0,
+    turn          bigint  not null default 0,
+    free_at       bigint  not null default 0,
+    is_parked     boolean not null default false,
+    max_running   bigint,
+    rate_interval bigint,
+    rate_burst    bigint,
+    weight        integer not null default 1,
+    primary key (queue_id, name)
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false);
+create index partitions_open on partitions (queue_id, turn) where ready > 0 and not is_parked;
+create index partitions_parked on partitions (queue_id, free_at) where ready > 0 and is_parked;
+comment on table partitions is
+    'The partitions of shared queues, as of the last claim: changes since then are in partition_changes. The row of a partition '
+    'without ready jobs can be deleted once its rate and its hold are over.';
+comment on column partitions.queue_id is 'The queue: queues.id.';
+comment on column partitions.name is 'Name of the partition; the empty text for the jobs that name none.';
+comment on column partitions.ready is 'Number of ready jobs.';
+comment on column partitions.turn is 'When it was last served or came to have a ready job, in the numbers of shares.turn.';
+comment on column partitions.free_at is 'When its next job may start, by its rate or because it was throttled.';
+comment on column partitions.is_parked is 'Whether free_at was in the future at the last claim.';
+comment on column partitions.max_running is 'Maximum number of its running jobs; null for no limit.';
+comment on column partitions.rate_interval is 'Microseconds between two of its starts; null for no limit.';
+comment on column partitions.rate_burst is 'Number of its jobs that may start at once after a pause; null without a limit on starts.';
+comment on column partitions.weight is 'Its share of the workers.';
+comment on index partitions_open is 'Finds the partition that has waited longest.';
+comment on index partitions_parked is 'Finds the partition whose next job may start first.';
+
+create table partition_changes (
+    queue_id   integer not null,
+    at         bigint  not null,
+    position   bigint  not null generated by default as identity,
+    partition  text    collate "C" not null,
+    ready      integer not null default 0,
+    hold_until bigint
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false);
+create index partition_changes_order on partition_changes (queue_id, at, position);
+comment on table partition_changes is 'Changes of ready and holds of partitions, until a claim adds them to partitions.';
+comment on column partition_changes.queue_id is 'The queue: queues.id.';
+comment on column partition_changes.at is 'When it happened.';
+comment on column partition_changes.position is
+    'Order of changes at one time: negative for jobs that became due, then for expired leases, then in the order of the calls.';
+comment on column partition_changes.partition is 'The partition: partitions.name.';
+comment on column partition_changes.ready is 'By how many the number of ready jobs changed.';
+comment on column partition_changes.hold_until is 'Until when a throttled job holds the partition; null for no hold.';
+comment on index partition_changes_order is 'Finds the changes of a queue in their order.';
+
+create table limits (
+    queue_id  integer  not null,
+    scope     smallint not null,
+    partition text     collate "C" not null default '',
+    is_set    boolean  not null,
+    running   bigint,
+    starts    bigint,
+    per_ns    bigint,
+    burst     bigint,
+    weight    integer  not null,
+    primary key (queue_id, scope, partition, is_set)
+);
+comment on table limits is 'The limits of queues. One that an operator has set is in force instead of the declared one.';
+comment on column limits.queue_id is 'The queue: queues.id.';
+comment on column limits.scope is '0 the queue as a whole, 1 each partition without a limit of its own, 2 one partition.';
+comment on column limits.partition is 'The partition of scope 2; otherwise the empty text.';
+comment on column limits.is_set is 'Whether an operator has set it; otherwise a program has declared it.';
+comment on column limits.running is 'Maximum number of jobs that run at once; null for no limit.';
+comment on column limits.starts is 'Maximum number of starts in a window of time; null for no limit.';
+comment on column limits.per_ns is 'Length of that window in nanoseconds.';
+comment on column limits.burst is 'Number of jobs that may start at once after a pause.';
+comment on column limits.weight is 'Share of the workers.';

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
-    QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, LimitRecord,
+    PageRequest, Prune, QueueCounts, QueueSummary, QueueUsage, UsageRequest, WorkerRecord,
 };
 use queue_core::backend::{PageQuery, to_i64};
-use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
+use queue_core::{JobId, JobRecord, Limit, LimitScope, QueueError, QueueName, TestClock};
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use tokio::time::{Instant, sleep};
@@ -22,6 +22,7 @@ use crate::diagnosis;
 use crate::error::{is_notification_queue_full, is_untranslatable};
 use crate::history::history;
 use crate::import;
+use crate::limits;
 use crate::list;
 use crate::notification::{Notification, NotifyArgs};
 use crate::queue::PostgresQueue;
@@ -177,6 +178,23 @@ impl Admin for PostgresQueue {
             tracing::debug!(database = %self.shared().target, ?error, "no notification was sent for a resumed queue");
         }
         Ok(())
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        limits::records(self, queue).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        limits::set(self, queue, scope, limit).await
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        limits::usage(self, request).await
     }
 
     async fn prune(&self, what: &Prune) -> Result<u64, QueueError> {

@@ -103,6 +103,7 @@ mod ended;
 mod error;
 mod history;
 mod import;
+mod limits;
 mod list;
 mod listener_health;
 mod liveness;

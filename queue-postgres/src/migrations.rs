@@ -20,18 +20,21 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 17] = [
+const FUNCTIONS: [&str; 20] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/workers.sql"),
+    include_str!("../functions/partitions.sql"),
     include_str!("../functions/history.sql"),
     include_str!("../functions/discard.sql"),
     include_str!("../functions/expire.sql"),
     include_str!("../functions/push.sql"),
     include_str!("../functions/enqueue.sql"),
+    include_str!("../functions/shares.sql"),
     include_str!("../functions/claim.sql"),
     include_str!("../functions/renew.sql"),
     include_str!("../functions/settle.sql"),
     include_str!("../functions/admin.sql"),
+    include_str!("../functions/limits.sql"),
     include_str!("../functions/ended.sql"),
     include_str!("../functions/bulk.sql"),
     include_str!("../functions/import.sql"),

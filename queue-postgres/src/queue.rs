@@ -8,7 +8,7 @@ use queue_core::backend::{
     CloseFlag, ExpiryFeed, Intake, PendingClaim, Reply, SupportedRequests, check_demand,
 };
 use queue_core::{
-    Announcement, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
+    Announcement, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueLimits, QueueName, Receipt, Renewal, Settled,
     Settlement, Timestamp,
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,6 +17,7 @@ use tokio::time::timeout;
 use crate::clock_table;
 use crate::connect::connect;
 use crate::connection::{Session, SpareSessions};
+use crate::limits;
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
@@ -229,6 +230,10 @@ impl Queue for PostgresQueue {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.store_announcement(announcement).await
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        limits::declare(self, queue, limits).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, read_meta, read_state, to_u32, to_u64};
 use queue_core::{
-    Body, Fence, JobId, JobProgress, JobRecord, Meta, OnDiscard, QueueError, State, StoredResult, Timestamp,
+    Body, Fence, JobId, JobProgress, JobRecord, Meta, OnDiscard, Partition, QueueError, State, StoredResult, Timestamp,
     WorkerId,
 };
 use sqlx::Row as _;
@@ -35,6 +35,11 @@ pub(crate) fn state(number: i32) -> sqlx::Result<State> {
 /// Reads the meta of a job.
 pub(crate) fn meta(row: &PgRow, column: usize) -> sqlx::Result<Meta> {
     read_meta(row.try_get(column)?).map_err(unreadable)
+}
+
+/// Reads the partition of a job.
+pub(crate) fn partition(row: &PgRow, column: usize) -> sqlx::Result<Partition> {
+    Ok(row.try_get::<Option<&str>, _>(column)?.map(Partition::new).unwrap_or_default())
 }
 
 fn on_discard(row: &PgRow, column: usize) -> sqlx::Result<Option<Arc<OnDiscard>>> {
@@ -73,6 +78,7 @@ pub(crate) fn job_record(row: &PgRow) -> sqlx::Result<(u64, JobRecord)> {
     record.progress = progress(row)?;
     record.on_discard = on_discard(row, 26)?;
     record.unique_until = optional_timestamp(row, 27)?;
+    record.partition = partition(row, 28)?;
     Ok((read_u64(row, 0)?, record.as_of(optional_timestamp(row, 12)?, timestamp(row, 21)?)))
 }
 

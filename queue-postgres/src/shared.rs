@@ -60,11 +60,35 @@ pub(crate) struct Shared {
     /// The listeners for jobs whose last lease has expired.
     pub(crate) expiries: ExpiryFeed,
     /// The queues that this process knows to exist. The server may lose them, and its answer is decisive.
-    queues: RwLock<HashSet<QueueName>>,
+    queues: RwLock<KnownQueues>,
+    /// Whether a settlement has ended a lease of a shared queue, so that others probably do.
+    has_shared_queues: AtomicBool,
     /// Wakes the claim task of this queue. It is weak, so that the tasks end with the queue's last handle.
     claims: WeakUnboundedSender<ClaimMessage>,
     /// Whether a claim waits. Only the claim task writes it.
     has_waiting_claims: AtomicBool,
+}
+
+/// The queues that are known to exist, and those of them that are known to be shared.
+#[derive(Default)]
+struct KnownQueues {
+    all: HashSet<QueueName>,
+    shared: HashSet<QueueName>,
+}
+
+/// Queues that have to be prepared before jobs are stored in them.
+#[derive(Debug, Default)]
+pub(crate) struct UnknownQueues {
+    /// Those that may not exist.
+    all: Vec<String>,
+    /// Those that may not be shared.
+    shared: Vec<String>,
+}
+
+impl UnknownQueues {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty() && self.shared.is_empty()
+    }
 }
 
 impl Shared {
@@ -91,6 +115,7 @@ impl Shared {
             announcements,
             expiries: ExpiryFeed::new(),
             queues: RwLock::default(),
+            has_shared_queues: AtomicBool::new(false),
             claims,
             has_waiting_claims: AtomicBool::new(false),
         }
@@ -125,53 +150,76 @@ impl Shared {
     }
 
     /// Returns the queues of these jobs, and of the jobs that are stored on their discards, that this process doesn't know to
-    /// exist.
-    pub(crate) fn unknown_queues<'a>(&self, jobs: impl Iterator<Item = &'a Encoded>) -> Vec<String> {
+    /// exist, or to be shared if the job names a partition.
+    pub(crate) fn unknown_queues<'a>(
+        &self,
+        jobs: impl Iterator<Item = &'a Encoded> + Clone,
+    ) -> UnknownQueues {
         let on_discard =
             |job: &'a Encoded| job.job.on_discard.as_ref().and_then(|setting| setting.queue_name());
-        self.unknown(jobs.flat_map(|job| iter::once(&job.job.queue).chain(on_discard(job))))
+        let queues = jobs.clone().flat_map(|job| iter::once(&job.job.queue).chain(on_discard(job)));
+        let shared = jobs.filter(|job| !job.job.partition.is_none()).map(|job| &job.job.queue);
+        let known = self.queues.read().unwrap_or_else(PoisonError::into_inner);
+        UnknownQueues { all: missing(queues, &known.all), shared: missing(shared, &known.shared) }
     }
 
     /// Returns those of these queues that this process doesn't know to exist.
-    pub(crate) fn unknown<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Vec<String> {
+    pub(crate) fn unknown<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> UnknownQueues {
         let known = self.queues.read().unwrap_or_else(PoisonError::into_inner);
-        let mut unknown: Vec<String> = Vec::new();
-        for queue in queues {
-            if !known.contains(queue) && !unknown.iter().any(|name| name == queue.as_str()) {
-                unknown.push(queue.as_str().to_owned());
-            }
-        }
-        unknown
+        UnknownQueues { all: missing(queues, &known.all), shared: Vec::new() }
     }
 
-    /// Creates the queues that don't exist, in a separate transaction: other processes that create them don't wait for
-    /// the transaction that stores the jobs.
+    /// Creates the queues that don't exist, and makes those shared that have to be, each in a separate transaction: other
+    /// processes that do the same don't wait for the transaction that stores the jobs.
     pub(crate) async fn ensure_queues(
         &self,
         connection: &mut ReconnectingConnection,
-        queues: Vec<String>,
+        queues: UnknownQueues,
     ) -> Result<(), CallError> {
-        if queues.is_empty() {
-            return Ok(());
+        for (statement, names) in
+            [(&self.sql.ensure_queues, &queues.all), (&self.sql.share_queues, &queues.shared)]
+        {
+            if names.is_empty() {
+                continue;
+            }
+            connection
+                .call(&move |connection| {
+                    let query = statement.query().bind(names.clone());
+                    Box::pin(async move { query.execute(connection).await.map(drop) })
+                })
+                .await?;
         }
-        let names = &queues;
-        connection
-            .call(&move |connection| {
-                let query = self.sql.ensure_queues.query().bind(names.clone());
-                Box::pin(async move { query.execute(connection).await.map(drop) })
-            })
-            .await?;
-        self.queues
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(queues.into_iter().map(QueueName::from));
+        let mut known = self.queues.write().unwrap_or_else(PoisonError::into_inner);
+        known.all.extend(queues.all.into_iter().map(QueueName::from));
+        known.shared.extend(queues.shared.into_iter().map(QueueName::from));
         Ok(())
+    }
+
+    /// Records that a lease of a shared queue has ended.
+    pub(crate) fn note_shared_queue(&self) {
+        self.has_shared_queues.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether a lease of a shared queue has ended before.
+    pub(crate) fn has_shared_queues(&self) -> bool {
+        self.has_shared_queues.load(Ordering::Relaxed)
     }
 
     /// Forgets which queues exist. The server has lost one of them: its tables were emptied, restored or created again.
     pub(crate) fn forget_queues(&self) {
-        self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.queues.write().unwrap_or_else(PoisonError::into_inner) = KnownQueues::default();
     }
+}
+
+/// Returns the names of the queues that are not among the known ones, each once.
+fn missing<'a>(queues: impl Iterator<Item = &'a QueueName>, known: &HashSet<QueueName>) -> Vec<String> {
+    let mut missing: Vec<String> = Vec::new();
+    for queue in queues {
+        if !known.contains(queue) && !missing.iter().any(|name| name == queue.as_str()) {
+            missing.push(queue.as_str().to_owned());
+        }
+    }
+    missing
 }
 
 /// Reads a job as `expire` returns it: its id, its number of attempts, the number of the claim, its name and its queue.

@@ -34,6 +34,11 @@ impl Statement {
 #[derive(Clone)]
 pub(crate) struct Sql {
     pub(crate) ensure_queues: Statement,
+    pub(crate) share_queues: Statement,
+    pub(crate) declare_limits: Statement,
+    pub(crate) set_limit: Statement,
+    pub(crate) limits: Statement,
+    pub(crate) usage: Statement,
     pub(crate) push: Statement,
     /// `push` in a caller's transaction, which must not fail because the notification queue is full.
     pub(crate) push_in: Statement,
@@ -84,29 +89,44 @@ fn record(now: &str) -> String {
 
 /// The parameters of `push`, in the order in which `JobColumns::bind` binds them.
 const PUSH: &str = "_queues _ids _id_given _queue_of _names _priorities _max_attempts _delays _times _unique_keys \
-    _unique_for _replace _payloads _metas _on_discards _channel _sender";
+    _unique_for _replace _payloads _metas _on_discards _partitions _channel _sender";
 
 /// The parameters of `claim`, in the order in which `bind_claims` binds them.
 const CLAIM: &str = "_claims _queues _limits _lease_lengths _from_priorities _from_run_ats _from_seqs _on_discards \
-    _from_due _from_expiry _workers";
+    _from_due _from_expiry _workers _startable";
 
 /// The parameters of `settle`, in the order in which `bind_settlements` binds them.
 const SETTLE: &str = "_ids _fences _kinds _times _texts _skip_locked _parents _queues _new_ids _id_given _queue_of _names \
     _priorities _max_attempts _delays _new_times _unique_keys _unique_for _replace _payloads _metas \
-    _on_discards _channel _sender";
+    _on_discards _partitions _channel _sender";
 
 /// The parameters of `import_jobs`, in the order in which `bind_imports` binds them.
 const IMPORT: &str = "_ids _queues _names _priorities _attempts _max_attempts _fences _pushed_ats _run_ats _claimed_ats \
-    _states _unique_keys _unique_untils _holds_keys _payloads _metas _on_discards _failed _failed_fences \
+    _states _unique_keys _unique_untils _holds_keys _payloads _metas _on_discards _partitions _failed _failed_fences \
     _failed_attempts _failed_ats _messages _channel _sender";
 
-/// Stores one job that has the default schedule and neither a unique key nor a given id, as the function `push` does. For a
+/// The parameters of `declare_limits`.
+const DECLARE: &str = "_queue _scopes _partitions _running _starts _per_ns _bursts _weights _channel _sender";
+
+/// The parameters of `set_limit`.
+const SET_LIMIT: &str = "_queue _scope _partition _running _starts _per_ns _burst _weight _channel _sender";
+
+/// The limits of a queue, in the order in which `limits.rs` reads them.
+const LIMITS: &str = "
+    select l.scope, l.partition, l.is_set, l.running, l.starts, l.per_ns, l.burst, l.weight
+    from {s}.limits l join {s}.queues q on q.id = l.queue_id where q.name = $1";
+
+/// Stores one job that has the default schedule and neither a unique key nor a given id nor a partition, as the function `push` does. For a
 /// single job, `push` would spend most of its time on preparing what only a batch needs.
 const PUSH_ONE: &str = "
-    with new as (
+    with q as materialized (select id, is_shared from {s}.queues where name = $2),
+    new as (
         insert into {s}.jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta)
-        select $1, q.id, $3, $4, $5, now, now, $6, $7 from {s}.clock() now, {s}.queues q where q.name = $2
-        returning seq, queue_id, priority, run_at)
+        select $1, q.id, $3, $4, $5, now, now, $6, $7 from {s}.clock() now, q
+        returning seq, queue_id, priority, run_at),
+    noted as (
+        insert into {s}.partition_changes (queue_id, at, partition, ready)
+        select new.queue_id, new.run_at, '', 1 from new, q where q.is_shared)
     insert into {s}.ready select queue_id, priority, run_at, seq from new";
 
 /// The columns of a `JobRecord` as of `{now}`, in the order in which `rows.rs` reads them.
@@ -120,7 +140,8 @@ const RECORD: &str = "
         (select array_agg(message order by fence) from {s}.failures where seq = j.seq),
         {now}, (select name from {s}.workers where id = l.worker_id),
         (select result from {s}.results where seq = j.seq), l.progress, l.progress_note, j.on_discard,
-        (select unique_until from {s}.unique_keys k where k.name = j.name and k.key = j.unique_key and k.seq = j.seq)
+        (select unique_until from {s}.unique_keys k where k.name = j.name and k.key = j.unique_key and k.seq = j.seq),
+        j.partition
     from {s}.jobs j join {s}.queues q on q.id = j.queue_id {joins}";
 
 /// The rows of a job `j` in the tables of states.
@@ -163,6 +184,11 @@ impl Sql {
         let call_in = |function: &str, parameters: &str| text(&call_of(function, parameters, true));
         Self {
             ensure_queues: call("ensure_queues", "_names"),
+            share_queues: call("share_queues", "_names"),
+            declare_limits: call("declare_limits", DECLARE),
+            set_limit: call("set_limit", SET_LIMIT),
+            limits: text(LIMITS),
+            usage: call("usage", "_queue"),
             push: call("push", PUSH),
             push_in: call_in("push", PUSH),
             push_one: text(PUSH_ONE),

@@ -7,6 +7,7 @@ use sqlx::{Connection as _, PgConnection};
 use crate::columns::JobColumns;
 use crate::error::to_queue_error;
 use crate::queue::PostgresQueue;
+use crate::shared::UnknownQueues;
 use crate::storable::{check_storable, delay_overflow};
 use crate::tasks::push::PushOutcome;
 
@@ -205,7 +206,7 @@ impl PostgresQueue {
     }
 
     /// Creates queues that may not exist, in a transaction of their own.
-    pub(crate) async fn create_queues(&self, unknown: Vec<String>) -> Result<(), QueueError> {
+    pub(crate) async fn create_queues(&self, unknown: UnknownQueues) -> Result<(), QueueError> {
         if unknown.is_empty() {
             return Ok(());
         }

@@ -96,12 +96,15 @@ impl PostgresUnitOfWork {
             return Ok(());
         }
         match settle(&queue, &context, &mut tx).await {
-            Ok(completion) => {
+            Ok((completion, notifies_later)) => {
                 tx.commit().await?;
                 queue.shared().end_watches.wake([completion.settlement().lease.job]);
                 completion.note_committed();
                 queue.shared().dead_rows.add(1);
                 queue.shared().wake();
+                if notifies_later {
+                    queue.shared().notifier.notify_later();
+                }
                 Ok(())
             }
             Err(error) => {
@@ -119,16 +122,17 @@ impl PostgresUnitOfWork {
     }
 }
 
-/// Settles the job as completed, in its transaction.
+/// Settles the job as completed, in its transaction. Returns also whether other processes have to be notified after the commit.
 async fn settle(
     queue: &PostgresQueue,
     context: &JobContext,
     tx: &mut PooledTransaction,
-) -> Result<UnitCompletion, QueueError> {
+) -> Result<(UnitCompletion, bool), QueueError> {
     let shared = queue.shared();
     let (completion, jobs) = UnitCompletion::prepare(context, queue.intake())?;
     check_storable(&jobs)?;
-    let notify = if jobs.is_empty() { NotifyArgs::none() } else { shared.notifier.jobs() };
+    let may_notify = !jobs.is_empty() || shared.has_shared_queues();
+    let notify = if may_notify { shared.notifier.jobs() } else { NotifyArgs::none() };
     let (settlements, followups) = (slice::from_ref(completion.settlement()), slice::from_ref(&jobs));
     for _ in 0..2 {
         queue.ensure_queues(&jobs).await?;
@@ -139,9 +143,12 @@ async fn settle(
         if let Some(index) = outcome.delay_overflow {
             return Err(delay_overflow(&jobs, usize::try_from(index).unwrap_or(0)));
         }
+        if outcome.frees_places {
+            shared.note_shared_queue();
+        }
         if !outcome.is_queue_unknown {
             completion.check(if outcome.applied.is_empty() { Settled::Stale } else { Settled::Applied })?;
-            return Ok(completion);
+            return Ok((completion, outcome.frees_places && !notify.is_some()));
         }
         shared.forget_queues();
     }

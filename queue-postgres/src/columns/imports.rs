@@ -35,7 +35,8 @@ pub(crate) fn bind_imports<'q>(
         .bind(column(jobs, |(_, past)| past.holds_key))
         .bind(column(jobs, |(job, _)| job.payload.to_string()))
         .bind(column(jobs, |(job, _)| job.meta.clone()))
-        .bind(column(jobs, |(job, _)| job.on_discard.clone()));
+        .bind(column(jobs, |(job, _)| job.on_discard.clone()))
+        .bind(column(jobs, |(job, _)| job.job.partition.name().map(str::to_owned)));
     bind_errors(query, jobs, ascii_only)
 }
 

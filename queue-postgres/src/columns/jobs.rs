@@ -29,6 +29,7 @@ pub(crate) struct JobColumns {
     payloads: Vec<String>,
     metas: Option<Vec<Option<String>>>,
     on_discards: Option<Vec<Option<String>>>,
+    partitions: Option<Vec<Option<String>>>,
 }
 
 impl JobColumns {
@@ -62,7 +63,8 @@ impl JobColumns {
         let replace = |job| unique(job).is_some_and(|unique| unique.on_conflict == OnConflict::Replace);
         columns.replace = has_keys.then(|| jobs.clone().map(replace).collect());
         columns.metas = column(jobs.clone(), |job| job.meta.clone());
-        columns.on_discards = column(jobs, |job| job.on_discard.clone());
+        columns.on_discards = column(jobs.clone(), |job| job.on_discard.clone());
+        columns.partitions = column(jobs, |job| job.job.partition.name().map(str::to_owned));
         columns
     }
 
@@ -85,7 +87,7 @@ impl JobColumns {
         let query = query.bind(self.names);
         let query = query.bind(self.priorities).bind(self.max_attempts).bind(self.delays).bind(self.times);
         let query = query.bind(self.unique_keys).bind(self.unique_for).bind(self.replace);
-        query.bind(self.payloads).bind(self.metas).bind(self.on_discards)
+        query.bind(self.payloads).bind(self.metas).bind(self.on_discards).bind(self.partitions)
     }
 
     /// Binds null for each column, for a statement that stores no jobs.
@@ -95,13 +97,15 @@ impl JobColumns {
         let query = query.bind(None::<Vec<String>>).bind(None::<Vec<i32>>).bind(None::<Vec<i64>>);
         let query = query.bind(None::<Vec<i64>>).bind(None::<Vec<i64>>).bind(None::<Vec<String>>);
         let query = query.bind(None::<Vec<i64>>).bind(None::<Vec<bool>>);
-        query.bind(None::<Vec<String>>).bind(None::<Vec<String>>).bind(None::<Vec<String>>)
+        let query = query.bind(None::<Vec<String>>).bind(None::<Vec<String>>).bind(None::<Vec<String>>);
+        query.bind(None::<Vec<String>>)
     }
 }
 
 /// Returns whether the job has default options, and an id that cannot be stored already: `PUSH_ONE` stores such a job.
 pub(crate) fn has_defaults_only(job: &Encoded) -> bool {
-    let plain = job.job.unique.is_none() && job.job.on_discard.is_none();
+    let plain =
+        job.job.unique.is_none() && job.job.on_discard.is_none() && job.job.partition.is_none();
     plain && !job.is_chosen && job.job.schedule == Schedule::Now
 }
 

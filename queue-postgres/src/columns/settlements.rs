@@ -90,8 +90,10 @@ pub(crate) struct SettleOutcome {
     /// The index of a followup whose delay leads past the end of time, among all that were sent. If set, nothing was
     /// done.
     pub(crate) delay_overflow: Option<i32>,
-    /// Whether nothing was done because a followup's queue doesn't exist.
+    /// Whether nothing was done because a followup's queue doesn't exist, or has to be shared first.
     pub(crate) is_queue_unknown: bool,
+    /// Whether a lease of a shared queue ended, so that other jobs may start.
+    pub(crate) frees_places: bool,
 }
 
 impl SettleOutcome {
@@ -103,6 +105,7 @@ impl SettleOutcome {
             blocked: row.try_get::<Option<_>, _>(1)?.unwrap_or_default(),
             delay_overflow: overflow.filter(|index| *index >= 0),
             is_queue_unknown: overflow.is_some_and(|index| index < 0),
+            frees_places: row.try_get::<Option<_>, _>(3)?.unwrap_or_default(),
         })
     }
 
@@ -135,13 +138,16 @@ fn kind(transition: &Transition) -> i16 {
         Transition::Cancel { .. } => 2,
         Transition::Retry { .. } => 3,
         Transition::Snooze { .. } => 4,
+        Transition::Throttle { .. } => 6,
         _ => 5,
     }
 }
 
 fn time(transition: &Transition) -> Option<i64> {
     match transition {
-        Transition::Retry { at, .. } | Transition::Snooze { at, .. } => Some(at.as_micros()),
+        Transition::Retry { at, .. } | Transition::Snooze { at, .. } | Transition::Throttle { at } => {
+            Some(at.as_micros())
+        }
         _ => None,
     }
 }

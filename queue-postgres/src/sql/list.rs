@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `n` | the time of the statement, `now` |
 //! | `q` | the ids of the queues that the filter allows |
-//! | `priorities` | the queues and priorities of ready jobs |
+//! | `priorities` | the queues, partitions and priorities of ready jobs |
 //! | `picked` | the jobs that were found: the time by which the list is sorted, and `seq` |
 
 pub(crate) mod search;
@@ -100,7 +100,7 @@ enum JobSource<'a> {
     Finished(&'a [State]),
     /// The jobs of each queue that are stored as waiting.
     Waiting,
-    /// The ready jobs of each priorities.
+    /// The ready jobs of each of the priorities.
     Ready,
     /// The executing jobs.
     Leased,
@@ -188,16 +188,20 @@ impl<'a> Builder<'a> {
         any.iter().any(|state| self.states.contains(state))
     }
 
-    /// Returns the part that finds the priorities of ready jobs, each by one access of the index.
+    /// Returns the part that finds the priorities of ready jobs in each partition, each by one access of the index.
     fn priorities(&self) -> String {
         let next = |queue: &str, behind: &str| {
-            format!("(select min(r.priority) from {{s}}.ready r where r.queue_id = {queue}{behind})")
+            format!(
+                "lateral (select r.partition, r.priority from {{s}}.ready r where r.queue_id = {queue}{behind}
+                    order by r.queue_id, r.partition, r.priority limit 1) next"
+            )
         };
         format!(
-            ", priorities (queue_id, priority) as (select q.id, {} from q union all
-                select l.queue_id, {} from priorities l where l.priority is not null)",
+            ", priorities (queue_id, partition, priority) as (
+                select q.id, next.partition, next.priority from q cross join {} union all
+                select l.queue_id, next.partition, next.priority from priorities l cross join {})",
             next("q.id", ""),
-            next("l.queue_id", " and r.priority > l.priority")
+            next("l.queue_id", " and (r.partition, r.priority) > (l.partition, l.priority)")
         )
     }
 
@@ -216,11 +220,9 @@ impl<'a> Builder<'a> {
             }
             JobSource::Waiting => self.waiting(),
             JobSource::Ready => {
-                let range = "t.queue_id = l.queue_id and t.priority = l.priority";
+                let range = "t.queue_id = l.queue_id and t.partition = l.partition and t.priority = l.priority";
                 let lateral = self.lateral("ready", "run_at", range, false);
-                format!(
-                    "select t.at, t.seq from priorities l cross join {lateral} where l.priority is not null"
-                )
+                format!("select t.at, t.seq from priorities l cross join {lateral}")
             }
             JobSource::Leased => self.leased(),
         }
@@ -331,6 +333,12 @@ impl<'a> Builder<'a> {
         if let Some(prefix) = filter.id {
             let (first, last) = (self.values.add(prefix.first()), self.values.add(prefix.last()));
             terms.push(format!("j.id between {first} and {last}"));
+        }
+        if let Some(partition) = &filter.partition {
+            terms.push(match partition.name() {
+                Some(name) => format!("j.partition = {}", self.values.add(name)),
+                None => "j.partition is null".to_owned(),
+            });
         }
         if let Some(key) = &filter.unique {
             terms.push(format!("j.unique_key = {}", self.values.add(key.as_str())));

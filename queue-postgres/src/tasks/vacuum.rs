@@ -88,7 +88,8 @@ impl VacuumTask {
         }
         // A table that autovacuum or another process vacuums is skipped.
         let vacuum = format!(
-            "vacuum (skip_locked) {schema}.ready, {schema}.waiting, {schema}.leases, {schema}.history_parts"
+            "vacuum (skip_locked) {schema}.ready, {schema}.waiting, {schema}.leases, {schema}.history_parts, \
+            {schema}.partition_changes, {schema}.partitions, {schema}.shares"
         );
         raw_sql(AssertSqlSafe(vacuum)).execute(connection).await?;
         Ok(true)

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::columns::micros;
 use crate::requests::WaitingClaim;
-use crate::rows::{meta, optional_timestamp, read_u64, timestamp};
+use crate::rows::{meta, optional_timestamp, partition, read_u64, timestamp};
 
 /// The sort key of a ready job in its queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +93,7 @@ pub(super) fn bind_claims<'q>(
                 .map(|(_, demand, _)| Some(demand.worker.as_ref()?.as_str().to_owned()))
                 .collect::<Vec<_>>(),
         )
+        .bind(requested().map(|(_, demand, _)| demand.startable.map(room)).collect::<Vec<_>>())
 }
 
 /// Returns the default of each claim for the job to store on a discard, once for each of its queues. `None` if no claim has one.
@@ -157,5 +158,7 @@ fn delivery(row: &PgRow, claim: &WaitingClaim, queue: &QueueName) -> sqlx::Resul
         pushed_at: row.try_get(7)?,
         run_at: row.try_get(8)?,
     };
-    Ok(Delivery::new(values.into_record(), lease))
+    let mut record = values.into_record();
+    record.partition = partition(row, 21)?;
+    Ok(Delivery::new(record, lease))
 }

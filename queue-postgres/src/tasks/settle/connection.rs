@@ -41,7 +41,7 @@ impl SettleConnection {
                 self.shared.dead_rows.add(slices.iter().map(|slice| slice.settlements.len()).sum());
                 let settled = slices.iter().flat_map(|slice| slice.settlements);
                 self.shared.end_watches.wake(settled.map(|settlement| settlement.lease.job));
-                if slices.iter().any(SettlementSlice::makes_jobs_ready) {
+                if outcome.frees_places || slices.iter().any(SettlementSlice::makes_jobs_ready) {
                     self.shared.wake();
                 }
                 return Ok(outcome);
@@ -57,7 +57,8 @@ impl SettleConnection {
         skip_locked: bool,
     ) -> Result<SettleOutcome, CallError> {
         let changes = slices.iter().any(SettlementSlice::makes_jobs_ready);
-        let mut notify = if changes { self.shared.notifier.jobs_unless_recent() } else { NotifyArgs::none() };
+        let may_notify = changes || self.shared.has_shared_queues();
+        let mut notify = if may_notify { self.shared.notifier.jobs_unless_recent() } else { NotifyArgs::none() };
         let mut mode = SettleMode { skip_locked, ascii_only: false };
         let row = loop {
             match self.send(slices, mode, &notify).await {
@@ -74,10 +75,15 @@ impl SettleConnection {
                 Err(failed) => return Err(failed),
             }
         };
-        if changes && !notify.is_some() {
+        let outcome =
+            SettleOutcome::from_row(&row).map_err(|error| to_queue_error(error, &self.shared.target))?;
+        if outcome.frees_places {
+            self.shared.note_shared_queue();
+        }
+        if (changes || outcome.frees_places) && !notify.is_some() {
             self.shared.notifier.notify_later();
         }
-        SettleOutcome::from_row(&row).map_err(|error| to_queue_error(error, &self.shared.target).into())
+        Ok(outcome)
     }
 
     async fn send(

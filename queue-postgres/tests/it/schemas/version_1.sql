@@ -8,15 +8,18 @@
 --     \i migrations/0001_tables.sql
 --     \i functions/time.sql
 --     \i functions/workers.sql
+--     \i functions/partitions.sql
 --     \i functions/history.sql
 --     \i functions/discard.sql
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
+--     \i functions/shares.sql
 --     \i functions/claim.sql
 --     \i functions/renew.sql
 --     \i functions/settle.sql
 --     \i functions/admin.sql
+--     \i functions/limits.sql
 --     \i functions/ended.sql
 --     \i functions/bulk.sql
 --     \i functions/import.sql
@@ -71,14 +74,19 @@ comment on column schema_migrations.min_program_version is
     'greatest of all rows counts.';
 
 create table queues (
-    id     integer generated always as identity primary key,
-    name   text    collate "C" not null unique,
-    paused boolean not null default false
+    id        integer generated always as identity primary key,
+    name      text    collate "C" not null unique,
+    paused    boolean not null default false,
+    is_shared boolean not null default false
 );
+create index queues_shared on queues (id) where is_shared;
 comment on table queues is 'The queues by name. A row is inserted when a queue is first used, and stays.';
 comment on column queues.id is 'Identifies the queue in other tables.';
 comment on column queues.name is 'Name of the queue.';
 comment on column queues.paused is 'Whether claims skip this queue.';
+comment on column queues.is_shared is
+    'Whether a job of the queue has named a partition, or a limit was set: see partitions. It never becomes false again.';
+comment on index queues_shared is 'Finds the few queues that are shared.';
 
 create table jobs (
     seq          bigint  generated always as identity primary key,
@@ -96,7 +104,8 @@ create table jobs (
     unique_until bigint,
     payload      text    not null,
     meta         text,
-    on_discard   text
+    on_discard   text,
+    partition    text    collate "C"
 );
 create unique index jobs_id on jobs (id);
 comment on table jobs is
@@ -125,24 +134,27 @@ comment on column jobs.meta is 'Metadata: a JSON object whose values are texts, 
 comment on column jobs.on_discard is
     'The job to store if this one is discarded: a JSON object with its name, queue, priority and max_attempts, and the '
     'parameter that takes the discarded job; the text null for no job; null for the default of the worker.';
+comment on column jobs.partition is 'Part of the queue to which the job belongs; null if the job names none.';
 comment on index jobs_id is 'Finds a job by its identity.';
 
 -- Rows of the following four tables are inserted and deleted, and only a renewal updates one. The first three are emptied as
 -- fast as they are filled, so they are vacuumed after a fixed number of dead tuples and not after a share of the table.
 
 create table ready (
-    queue_id integer not null,
-    priority integer not null,
-    run_at   bigint  not null,
-    seq      bigint  not null,
-    primary key (queue_id, priority, run_at, seq)
+    queue_id  integer not null,
+    priority  integer not null,
+    run_at    bigint  not null,
+    seq       bigint  not null,
+    partition text    collate "C" not null default '',
+    primary key (queue_id, partition, priority, run_at, seq)
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
-comment on table ready is 'Jobs that can be claimed. The primary key is the order of claims in a queue.';
+comment on table ready is 'Jobs that can be claimed. The primary key is the order of claims in a partition of a queue.';
 comment on column ready.queue_id is 'The queue: queues.id.';
 comment on column ready.priority is 'Copy of jobs.priority.';
 comment on column ready.run_at is 'Copy of jobs.run_at.';
 comment on column ready.seq is 'The job: jobs.seq.';
+comment on column ready.partition is 'Copy of jobs.partition; the empty text if the job names none.';
 
 create table waiting (
     due      bigint   not null,
@@ -173,10 +185,12 @@ create table leases (
     cancel_reason text,
     progress      smallint,
     progress_note text,
-    on_discard    text
+    on_discard    text,
+    partition     text    collate "C"
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
+create index leases_by_partition on leases (queue_id, partition) where partition is not null;
 comment on table leases is
     'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
     'jobs.id and not jobs.seq, because workers renew and settle by id, and so without reading jobs.';
@@ -195,7 +209,10 @@ comment on column leases.cancel_reason is 'Reason of a requested cancellation; n
 comment on column leases.progress is 'Progress that the job has reported, in percent; null if it has reported none.';
 comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
+comment on column leases.partition is
+    'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
 comment on index leases_expiry is 'Finds expired leases.';
+comment on index leases_by_partition is 'Counts the running jobs of a shared queue and of its partitions.';
 
 create table finished (
     seq           bigint   not null primary key,
@@ -321,11 +338,112 @@ comment on column history.completed is 'Number of jobs that completed.';
 comment on column history.failed is 'Number of attempts that failed, the last ones of discarded jobs included.';
 comment on column history.discarded is 'Number of jobs that were discarded.';
 comment on column history.run_time is 'Microseconds from claim to end, of the completed and the failed attempts together.';
+
+-- Limits and partitions. A queue is plain until a job names a partition or a limit is set. Then it is shared: `shares` has a row for
+-- it, which each claim locks, so that the claims of one queue come one after another. Pushes, settlements and operators never
+-- wait for that lock: they append to `partition_changes` what they changed in `ready`, and the next claim adds it to `partitions`.
+-- The number of running jobs is the number of rows of `leases`.
+
+create table shares (
+    queue_id      integer not null primary key,
+    is_adopted    boolean not null default false,
+    has_limits    boolean not null default false,
+    turn          bigint  not null default 0,
+    free_at       bigint  not null default 0,
+    max_running   bigint,
+    rate_interval bigint,
+    rate_burst    bigint
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false);
+comment on table shares is 'The shared queues. Each claim of such a queue locks its row.';
+comment on column shares.queue_id is 'The queue: queues.id.';
+comment on column shares.is_adopted is 'Whether each lease of the queue has its partition.';
+comment on column shares.has_limits is 'Whether the queue has a limit.';
+comment on column shares.turn is 'Last number in the order in which partitions were served or came to have a ready job.';
+comment on column shares.free_at is 'When the next job of the queue may start, by the rate of the queue as a whole.';
+comment on column shares.max_running is 'Maximum number of running jobs of the queue as a whole; null for no limit.';
+comment on column shares.rate_interval is 'Microseconds between two starts in the queue as a whole; null for no limit.';
+comment on column shares.rate_burst is 'Number of jobs that may start at once after a pause; null without a limit on starts.';
+
+create table partitions (
+    queue_id      integer not null,
+    name          text    collate "C" not null,
+    ready         bigint  not null default 0,
+    turn          bigint  not null default 0,
+    free_at       bigint  not null default 0,
+    is_parked     boolean not null default false,
+    max_running   bigint,
+    rate_interval bigint,
+    rate_burst    bigint,
+    weight        integer not null default 1,
+    primary key (queue_id, name)
+) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000,
+    autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false);
+create index partitions_open on partitions (queue_id, turn) where ready > 0 and not is_parked;
+create index partitions_parked on partitions (queue_id, free_at) where ready > 0 and is_parked;
+comment on table partitions is
+    'The partitions of shared queues, as of the last claim: changes since then are in partition_changes. The row of a partition '
+    'without ready jobs can be deleted once its rate and its hold are over.';
+comment on column partitions.queue_id is 'The queue: queues.id.';
+comment on column partitions.name is 'Name of the partition; the empty text for the jobs that name none.';
+comment on column partitions.ready is 'Number of ready jobs.';
+comment on column partitions.turn is 'When it was last served or came to have a ready job, in the numbers of shares.turn.';
+comment on column partitions.free_at is 'When its next job may start, by its rate or because it was throttled.';
+comment on column partitions.is_parked is 'Whether free_at was in the future at the last claim.';
+comment on column partitions.max_running is 'Maximum number of its running jobs; null for no limit.';
+comment on column partitions.rate_interval is 'Microseconds between two of its starts; null for no limit.';
+comment on column partitions.rate_burst is 'Number of its jobs that may start at once after a pause; null without a limit on starts.';
+comment on column partitions.weight is 'Its share of the workers.';
+comment on index partitions_open is 'Finds the partition that has waited longest.';
+comment on index partitions_parked is 'Finds the partition whose next job may start first.';
+
+create table partition_changes (
+    queue_id   integer not null,
+    at         bigint  not null,
+    position   bigint  not null generated by default as identity,
+    partition  text    collate "C" not null,
+    ready      integer not null default 0,
+    hold_until bigint
+) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
+    vacuum_truncate = false);
+create index partition_changes_order on partition_changes (queue_id, at, position);
+comment on table partition_changes is 'Changes of ready and holds of partitions, until a claim adds them to partitions.';
+comment on column partition_changes.queue_id is 'The queue: queues.id.';
+comment on column partition_changes.at is 'When it happened.';
+comment on column partition_changes.position is
+    'Order of changes at one time: negative for jobs that became due, then for expired leases, then in the order of the calls.';
+comment on column partition_changes.partition is 'The partition: partitions.name.';
+comment on column partition_changes.ready is 'By how many the number of ready jobs changed.';
+comment on column partition_changes.hold_until is 'Until when a throttled job holds the partition; null for no hold.';
+comment on index partition_changes_order is 'Finds the changes of a queue in their order.';
+
+create table limits (
+    queue_id  integer  not null,
+    scope     smallint not null,
+    partition text     collate "C" not null default '',
+    is_set    boolean  not null,
+    running   bigint,
+    starts    bigint,
+    per_ns    bigint,
+    burst     bigint,
+    weight    integer  not null,
+    primary key (queue_id, scope, partition, is_set)
+);
+comment on table limits is 'The limits of queues. One that an operator has set is in force instead of the declared one.';
+comment on column limits.queue_id is 'The queue: queues.id.';
+comment on column limits.scope is '0 the queue as a whole, 1 each partition without a limit of its own, 2 one partition.';
+comment on column limits.partition is 'The partition of scope 2; otherwise the empty text.';
+comment on column limits.is_set is 'Whether an operator has set it; otherwise a program has declared it.';
+comment on column limits.running is 'Maximum number of jobs that run at once; null for no limit.';
+comment on column limits.starts is 'Maximum number of starts in a window of time; null for no limit.';
+comment on column limits.per_ns is 'Length of that window in nanoseconds.';
+comment on column limits.burst is 'Number of jobs that may start at once after a pause.';
+comment on column limits.weight is 'Share of the workers.';
 -- What operators do to single jobs, and a check of the tables.
 
 create or replace function detach(_id uuid) returns table (
     seq bigint, state smallint, fence bigint, attempt bigint, max_attempts bigint, claimed_at bigint, queue_id integer,
-    priority integer, name text, unique_key text
+    priority integer, name text, unique_key text, partition text
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
@@ -342,16 +460,22 @@ begin
         end if;
         seq := j.seq; fence := j.fence; attempt := j.attempt; max_attempts := j.max_attempts;
         claimed_at := j.claimed_at; queue_id := j.queue_id; priority := j.priority; name := j.name;
-        unique_key := j.unique_key;
+        unique_key := j.unique_key; partition := j.partition;
         delete from ready r
-        where r.queue_id = j.queue_id and r.priority = j.priority and r.run_at = j.run_at and r.seq = j.seq;
+        where r.queue_id = j.queue_id and r.partition = coalesce(j.partition, '') and r.priority = j.priority
+            and r.run_at = j.run_at and r.seq = j.seq;
         if found then
+            perform note_ready(j.queue_id, j.partition, clock(), -1);
             state := 1;
             return next;
             return;
         end if;
         delete from waiting w where w.due = j.run_at and w.seq = j.seq returning w.state into state;
         if found then
+            if j.run_at <= clock() then
+                perform note_due(j.queue_id, j.partition, j.run_at, j.seq);
+                perform note_ready(j.queue_id, j.partition, clock(), -1);
+            end if;
             return next;
             return;
         end if;
@@ -434,7 +558,8 @@ begin
     update jobs set run_at = _now, attempt = t.attempt, fence = t.fence, claimed_at = t.claimed_at,
         max_attempts = greatest(t.max_attempts, t.attempt + 1)
     where seq = t.seq;
-    insert into ready values (t.queue_id, t.priority, _now, t.seq);
+    insert into ready values (t.queue_id, t.priority, _now, t.seq, coalesce(t.partition, ''));
+    perform note_ready(t.queue_id, t.partition, _now, 1);
     delete from results where seq = t.seq;
     if _channel is not null then
         perform pg_notify(_channel, _sender);
@@ -472,7 +597,8 @@ begin
     return query
     select 'a job has exactly one row in ready, waiting, leases and finished', j.id::text from jobs j where 1 <>
         (select count(*) from ready r
-            where (r.queue_id, r.priority, r.run_at, r.seq) = (j.queue_id, j.priority, j.run_at, j.seq))
+            where (r.queue_id, r.partition, r.priority, r.run_at, r.seq)
+                = (j.queue_id, coalesce(j.partition, ''), j.priority, j.run_at, j.seq))
         + (select count(*) from waiting w where (w.due, w.seq) = (j.run_at, j.seq))
         + (select count(*) from leases l where l.id = j.id and l.seq = j.seq)
         + (select count(*) from finished f where f.seq = j.seq)
@@ -493,7 +619,23 @@ begin
     union all
     select 'a job has at most as many attempts as claims', j.id::text
     from jobs j left join finished f on f.seq = j.seq
-    where coalesce(f.attempt, j.attempt) > coalesce(f.fence, j.fence);
+    where coalesce(f.attempt, j.attempt) > coalesce(f.fence, j.fence)
+    union all
+    select 'a job that names a partition is in a shared queue', j.id::text
+    from jobs j join queues q on q.id = j.queue_id where j.partition is not null and not q.is_shared
+    union all
+    -- Those of jobs that name no partition are counted again when they are not right.
+    select 'a partition counts its ready jobs', format('%s of queue %s', coalesce(r.partition, c.partition),
+        (select q.name from queues q where q.id = coalesce(r.queue_id, c.queue_id)))
+    from (select r.queue_id, r.partition, count(*) as ready from ready r where r.partition <> '' group by 1, 2) r
+        full join (
+            select p.queue_id, p.name as partition, sum(p.ready) as ready from (
+                select p.queue_id, p.name, p.ready from partitions p
+                union all
+                select c.queue_id, c.partition, c.ready from partition_changes c) p
+            where p.name <> '' group by 1, 2) c
+        on c.queue_id = r.queue_id and c.partition = r.partition
+    where coalesce(r.ready, 0) <> coalesce(c.ready, 0);
 end $$;
 comment on function check_integrity is
     'Returns a row for each violation of a rule of the tables: the rule, and the id, seq or unique key that breaks it; no '
@@ -514,7 +656,8 @@ begin
             return;
         end if;
         perform from ready r
-        where r.queue_id = j.queue_id and r.priority = j.priority and r.run_at = j.run_at and r.seq = j.seq for update;
+        where r.queue_id = j.queue_id and r.partition = coalesce(j.partition, '') and r.priority = j.priority
+            and r.run_at = j.run_at and r.seq = j.seq for update;
         if found then
             state := 1;
             return;
@@ -554,7 +697,10 @@ comment on function expire_leases is
 
 create or replace function detach_jobs(
     _now bigint, _ids uuid[], _states bigint, _since bigint, _before bigint, _with_keys boolean
-) returns table (id uuid, seq bigint, queue_id integer, priority integer, fence bigint, attempt bigint, claimed_at bigint)
+) returns table (
+    id uuid, seq bigint, queue_id integer, priority integer, fence bigint, attempt bigint, claimed_at bigint, partition text,
+    was_ready boolean
+)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
@@ -562,14 +708,15 @@ set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_pla
 begin
     return query
     with asked as materialized (
-        select j.id, j.seq, j.queue_id, j.priority, j.fence, j.attempt, j.claimed_at, j.run_at, j.unique_key from jobs j
+        select j.id, j.seq, j.queue_id, j.priority, j.fence, j.attempt, j.claimed_at, j.run_at, j.unique_key, j.partition from jobs j
         where j.id = any (_ids)),
     -- Each row is found by its key. `limit` prevents a plan that reads a table whole because it was empty when it was analyzed.
     from_ready as (
         delete from ready where ctid = any (array(
             select r.ctid from asked a cross join lateral (
                 select ctid from ready r
-                where r.queue_id = a.queue_id and r.priority = a.priority and r.run_at = a.run_at and r.seq = a.seq
+                where r.queue_id = a.queue_id and r.partition = coalesce(a.partition, '') and r.priority = a.priority
+                    and r.run_at = a.run_at and r.seq = a.seq
                 limit 1) r
             where (_states >> 1) & 1 = 1))
         returning seq),
@@ -585,16 +732,21 @@ begin
                 select ctid, state, finished_at from finished f where f.seq = a.seq limit 1) f
             where (_states >> f.state) & 1 = 1 and (_with_keys or a.unique_key is null)
                 and (_since is null or f.finished_at >= _since) and (_before is null or f.finished_at < _before)))
-        returning seq, fence, attempt, claimed_at)
-    select a.id, a.seq, a.queue_id, a.priority, a.fence, a.attempt, a.claimed_at
+        returning seq, fence, attempt, claimed_at),
+    due as (
+        insert into partition_changes (queue_id, at, position, partition, ready)
+        select a.queue_id, a.run_at, due_position(a.seq), coalesce(a.partition, ''), 1
+        from asked a join from_waiting w on w.seq = a.seq
+        where a.run_at <= _now and a.queue_id = any (shared_queues()))
+    select a.id, a.seq, a.queue_id, a.priority, a.fence, a.attempt, a.claimed_at, a.partition, a.run_at <= _now
     from asked a join (select seq from from_ready union all select seq from from_waiting) g on g.seq = a.seq
     union all
-    select a.id, a.seq, a.queue_id, a.priority, f.fence, f.attempt, f.claimed_at
+    select a.id, a.seq, a.queue_id, a.priority, f.fence, f.attempt, f.claimed_at, a.partition, false
     from asked a join from_finished f on f.seq = a.seq;
 end $$;
 comment on function detach_jobs is
     'Deletes the rows of these jobs from ready, waiting or finished, if their states are among _states, and returns the jobs. '
-    'A finished job is taken if it finished from _since on and before _before and, without _with_keys, has no unique key. A '
+    'was_ready: whether the job was ready, which the caller notes. A finished job is taken if it finished from _since on and before _before and, without _with_keys, has no unique key. A '
     'job that another transaction moves at this moment is left.';
 
 create or replace function cancel_jobs(
@@ -610,6 +762,10 @@ begin
     ended as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, _now, fence, attempt, claimed_at, queue_id, 6, _reason from gone),
+    noted as (
+        insert into partition_changes (queue_id, at, partition, ready)
+        select queue_id, _now, coalesce(partition, ''), -count(*) from gone
+        where was_ready and queue_id = any (shared_queues()) group by 1, 3),
     requested as (
         update leases l set cancel_reason = _reason where l.id = any (_ids) and (_states >> 2) & 1 = 1 returning l.id)
     select array_agg(id) into changed from (select id from gone union all select id from requested) c;
@@ -630,11 +786,15 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     gone record;
 begin
-    for gone in select * from detach_jobs(_now, _ids, _states, _since, _before, false) loop
+    for gone in select * from detach_jobs(_now, _ids, _states, _since, _before, false) order by seq loop
         update jobs set run_at = _now, attempt = gone.attempt, fence = gone.fence, claimed_at = gone.claimed_at,
             max_attempts = greatest(max_attempts, gone.attempt + 1)
         where seq = gone.seq;
-        insert into ready values (gone.queue_id, gone.priority, _now, gone.seq);
+        insert into ready values (gone.queue_id, gone.priority, _now, gone.seq, coalesce(gone.partition, ''));
+        if gone.was_ready then
+            perform note_ready(gone.queue_id, gone.partition, _now, -1);
+        end if;
+        perform note_ready(gone.queue_id, gone.partition, _now, 1);
         delete from results where seq = gone.seq;
         changed := changed || gone.id;
     end loop;
@@ -653,8 +813,13 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     _seqs bigint[];
 begin
-    select array_agg(id), array_agg(seq) into changed, _seqs
-    from detach_jobs(_now, _ids, _states, _since, _before, true);
+    with gone as materialized (
+        select * from detach_jobs(_now, _ids, _states, _since, _before, true)),
+    noted as (
+        insert into partition_changes (queue_id, at, partition, ready)
+        select queue_id, _now, coalesce(partition, ''), -count(*) from gone
+        where was_ready and queue_id = any (shared_queues()) group by 1, 3)
+    select array_agg(id), array_agg(seq) into changed, _seqs from gone;
     if _seqs is not null then
         perform purge(_seqs, 9223372036854775807);
     end if;
@@ -720,19 +885,19 @@ comment on function change_jobs is
 create or replace function claim(
     _claims integer[], _queues text[], _limits integer[], _lease_lengths bigint[], _from_priorities integer[],
     _from_run_ats bigint[], _from_seqs bigint[], _on_discards text[], _from_due bigint, _from_expiry bigint,
-    _workers text[]
+    _workers text[], _startable integer[]
 ) returns table (
     claim integer, idx integer, id uuid, fence bigint, attempt bigint, max_attempts bigint, priority integer,
     pushed_at bigint, run_at bigint, seq bigint, expires_at bigint, name text, payload text, meta text,
     now bigint, due bigint, expiry bigint, next_due bigint, next_expiry bigint, scan_us bigint[],
-    discarded text[]
+    discarded text[], partition text
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 declare
-    _now bigint := clock();
+    _now bigint;
     began bigint;
     request record;
     remaining integer;
@@ -742,7 +907,24 @@ declare
     _row_ids tid[];
     _next record;
     _discarded text[];
+    _shared integer[] := '{}';
+    _drained integer[] := '{}';
+    _has_limits boolean;
+    _room integer;
+    _seqs bigint[];
+    _starts bigint;
 begin
+    if not exists (select from queues q where q.name = any (_queues) and q.is_shared) then
+        -- Until this claim ends, no lease of these queues is counted: see `shares.sql`.
+        perform pg_advisory_xact_lock_shared(share_lock(q.id)) from (
+            select q.id from queues q where q.name = any (_queues) order by q.id) q;
+        if exists (select from queues q where q.name = any (_queues) and q.is_shared) then
+            _shared := lock_shares(_queues, true);
+        end if;
+    else
+        _shared := lock_shares(_queues, false);
+    end if;
+    _now := clock();
     scan_us := array_fill(0, array[cardinality(_claims)]);
     _from_due := coalesce(_from_due, -9223372036854775808);
     _from_expiry := coalesce(_from_expiry, -9223372036854775808);
@@ -751,13 +933,15 @@ begin
     then
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
+    perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable
         from unnest(
-                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers)
-                with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, o)
+                _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers,
+                _startable)
+                with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, startable, o)
             join queues q on q.name = a.queue and not q.paused
             left join workers w on w.name = a.worker
         order by a.o
@@ -771,16 +955,49 @@ begin
             continue;
         end if;
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
+        if request.queue_id = any (_shared) then
+            _room := remaining;
+            _has_limits := (select s.has_limits from shares s where s.queue_id = request.queue_id);
+            if _has_limits and request.startable is not null then
+                _room := least(request.startable, request.max) - (request.max - remaining);
+            end if;
+            continue when _room <= 0 or request.queue_id = any (_drained);
+            _seqs := take_shares(request.queue_id, _room, _now);
+            if cardinality(_seqs) < _room then
+                _drained := _drained || request.queue_id;
+            end if;
+            continue when _seqs = '{}';
+            if request.worker is not null and request.worker_id is null then
+                request.worker_id := worker_id_of(request.worker);
+            end if;
+            return query
+            with taken as (select u.seq, u.o from unnest(_seqs) with ordinality u (seq, o)),
+            found as materialized (
+                select t.o, j.* from taken t join jobs j on j.seq = any (array[t.seq])),
+            leased as (
+                insert into leases (
+                    id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition)
+                select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
+                    _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard),
+                    coalesce(f.partition, '')
+                from found f)
+            select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
+                f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
+                null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
+                null::text[], f.partition
+            from found f order by f.o;
+            remaining := remaining - cardinality(_seqs);
+            continue;
+        end if;
         began := clock();
         _row_ids := array(
             select ctid from ready r
-            where r.queue_id = request.queue_id
+            where r.queue_id = request.queue_id and r.partition = ''
                 and (r.priority, r.run_at, r.seq) >= (request.priority, request.run_at, request.seq)
             order by r.priority, r.run_at, r.seq limit remaining for update skip locked);
         scan_us[request.idx + 1] := clock() - began;
         if request.worker is not null and request.worker_id is null and cardinality(_row_ids) > 0 then
-            insert into workers (name) values (request.worker) on conflict (name) do nothing;
-            request.worker_id := (select w.id from workers w where w.name = request.worker);
+            request.worker_id := worker_id_of(request.worker);
         end if;
         return query
         with picked as (
@@ -795,17 +1012,20 @@ begin
         select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
             f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
             null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
-            null::text[]
+            null::text[], null::text
         from found f order by f.priority, f.run_at, f.seq;
         get diagnostics leased = row_count;
         remaining := remaining - leased;
     end loop;
     began := clock();
     _next := next_wakeup(_now, _from_due, _from_expiry);
+    if _shared <> '{}' then
+        _starts := (select min(next_start(q.id, _now)) from queues q where q.id = any (_shared) and not q.paused);
+    end if;
     now := clock();
     due := _next.due;
     expiry := _next.expiry;
-    next_due := _next.next_due;
+    next_due := least(_next.next_due, _starts);
     next_expiry := _next.next_expiry;
     scan_us := (now - began) || scan_us;
     discarded := _discarded;
@@ -819,16 +1039,21 @@ comment on function claim is
     'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
-    '_from_expiry in leases. _workers has the worker of each claim, or null. Returns a row for each leased job, with the number of its claim and the index from 0 of its '
+    '_from_expiry in leases. _workers has the worker of each claim, or null; _startable, the maximum number of jobs that it takes from a queue with limits, or null. '
+    'Returns a row for each leased job, with the number of its claim and the index from 0 of its '
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
-    'if the claim had reached its limit.';
+    'if the claim had reached its limit, 0 for a shared queue. Its next_due is not later than next_start() of a shared queue.';
 -- The jobs that are stored when others are discarded. `settle` and `expire` call this after they have ended a job.
 
 create or replace function store_on_discard(_seqs bigint[], _on_discards text[], _now bigint) returns void
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _queue_ids integer[];
+    _priorities integer[];
+    _new_seqs bigint[];
 begin
     perform ensure_queues(array(select o::json ->> 'queue' from unnest(_on_discards) o));
     with discarded as materialized (
@@ -852,7 +1077,11 @@ begin
             meta, 'null'
         from discarded d order by o
         returning seq, queue_id, priority, run_at)
-    insert into ready select queue_id, priority, run_at, seq from new;
+    select array_agg(queue_id order by seq), array_agg(priority order by seq), array_agg(seq order by seq)
+    into _queue_ids, _priorities, _new_seqs from new;
+    insert into ready (queue_id, priority, run_at, seq)
+    select queue_id, priority, _now, seq from unnest(_queue_ids, _priorities, _new_seqs) u (queue_id, priority, seq);
+    perform note_ready(queue_id, null, _now, 1) from unnest(_queue_ids) queue_id;
 end $$;
 comment on function store_on_discard is
     'Stores a job for each of these discarded jobs, as its element of _on_discards says: see jobs.on_discard. Its payload is '
@@ -923,7 +1152,7 @@ create or replace function enqueue(
     name text, payload jsonb default '{}', queue text default 'default', run_at timestamptz default null,
     priority integer default 0, max_attempts integer default 5, unique_key text default null,
     unique_for interval default null, unique_replace boolean default false, meta jsonb default '{}', id uuid default null,
-    notify boolean default true
+    notify boolean default true, partition text default null
 ) returns uuid
 language plpgsql
 set search_path from current as $$
@@ -941,6 +1170,7 @@ declare
     _channel text;
     _kind smallint;
     _job uuid;
+    _partition text := nullif(partition, '');
 begin
     _problem := coalesce(
         name_problem('name', name), name_problem('queue', _queue),
@@ -956,6 +1186,10 @@ begin
             when unique_key is null and (unique_for is not null or unique_replace)
                 then '`unique_for` and `unique_replace` need a `unique_key`'
             when unique_for < interval '0' then format('`unique_for` is %s, and must not be negative', unique_for)
+            when octet_length(_partition) > 128
+                then format('`partition` has %s bytes, the limit is 128: shorten it', octet_length(_partition))
+            when _partition ~ '[\u0001-\u001f\u007f-\u009f]'
+                then '`partition` has a control character in it; control characters are not allowed'
             when run_at = '-infinity' then '`run_at` is -infinity: pass null for a job that is due now'
             when not isfinite(run_at) or extract(epoch from run_at) > 9223372036854
                 then format('`run_at` is %s, which leads past the end of time', run_at)
@@ -980,11 +1214,15 @@ begin
             array[coalesce(priority, 0)], array[coalesce(max_attempts, 5)::bigint], null,
             case when _time is not null then array[_time] end, case when unique_key is not null then array[unique_key] end,
             case when _unique_for is not null then array[_unique_for] end, array[unique_replace], array[_payload],
-            case when meta <> '{}' then array[meta::text] end, null, _channel, 'sql+') p;
+            case when meta <> '{}' then array[meta::text] end, null,
+            case when _partition is not null then array[_partition] end, _channel, 'sql+') p;
         if _kind is distinct from -2 then
             return coalesce(_job, _id);
         end if;
         perform ensure_queues(array[_queue]);
+        if _partition is not null then
+            perform share_queues(array[_queue]);
+        end if;
     end loop;
     raise exception using errcode = 'serialization_failure',
         message = format('the queue `%s` was deleted meanwhile: try again', _queue);
@@ -995,7 +1233,7 @@ comment on function enqueue is
     'has the key, or one pushed within its unique_for, nothing is stored, and that job''s id is returned; with '
     'unique_replace, that job gets the new payload, priority and time, or if it has started the new job is stored, too. id: '
     'if a job with this id exists, nothing is stored. Creates the queue if it does not exist. notify: whether the commit '
-    'wakes workers.';
+    'wakes workers. partition: the part of the queue to which the job belongs.';
 -- How leases expire. `promote_and_expire` calls `expire` for every expired lease; functions that must know the state of one
 -- job first call `expire_lease`.
 
@@ -1007,6 +1245,7 @@ declare
     discarded text[];
     _seqs bigint[];
     _on_discards text[];
+    _shared integer[] := shared_queues();
 begin
     with gone as (delete from leases where ctid = any (_row_ids) returning *),
     ended as materialized (
@@ -1027,8 +1266,14 @@ begin
     back as (
         update jobs j set attempt = e.attempt, fence = e.fence, claimed_at = e.claimed_at
         from ended e where j.seq = any (array[e.seq]) and e.state = 1
-        returning j.queue_id, j.priority, j.run_at, j.seq),
-    again as (insert into ready select queue_id, priority, run_at, seq from back),
+        returning j.queue_id, j.priority, j.run_at, j.seq, coalesce(j.partition, '') as partition, e.expires_at),
+    again as (
+        insert into ready (queue_id, priority, run_at, seq, partition)
+        select queue_id, priority, run_at, seq, partition from back),
+    shared as (
+        insert into partition_changes (queue_id, at, position, partition, ready)
+        select queue_id, min(expires_at), expiry_position((array_agg(seq order by expires_at, seq))[1]), partition, count(*)
+        from back where queue_id = any (_shared) group by queue_id, partition),
     over as (
         insert into finished (seq, finished_at, fence, attempt, claimed_at, queue_id, state, cancel_reason)
         select seq, expires_at, fence, attempt, claimed_at, queue_id, state, cancel_reason from ended where state > 1)
@@ -1142,7 +1387,7 @@ create or replace function import_jobs(
     _ids uuid[], _queues text[], _names text[], _priorities integer[], _attempts bigint[], _max_attempts bigint[],
     _fences bigint[], _pushed_ats bigint[], _run_ats bigint[], _claimed_ats bigint[], _states smallint[],
     _unique_keys text[], _unique_untils bigint[], _holds_keys boolean[], _payloads text[], _metas text[], _on_discards text[],
-    _failed integer[], _failed_fences bigint[], _failed_attempts bigint[], _failed_ats bigint[], _messages text[],
+    _partitions text[], _failed integer[], _failed_fences bigint[], _failed_attempts bigint[], _failed_ats bigint[], _messages text[],
     _channel text, _sender text
 ) returns table (kind smallint, holder uuid)
 language plpgsql
@@ -1156,6 +1401,10 @@ declare
     new record;
 begin
     perform ensure_queues(_queues);
+    if exists (select from unnest(_partitions) p where p is not null) then
+        perform share_queues(array(
+            select u.queue from unnest(_queues, _partitions) u (queue, partition) where u.partition is not null));
+    end if;
     -- As in push(): the transaction that has locked the row of a key decides who holds it.
     insert into unique_keys (name, key)
     select distinct u.name, u.key from unnest(_names, _unique_keys, _holds_keys) u (name, key, holds) where u.holds order by 1, 2
@@ -1163,9 +1412,9 @@ begin
     for new in
         select u.*, q.id as queue_id from unnest(_ids, _queues, _names, _priorities, _attempts, _max_attempts, _fences,
             _pushed_ats, _run_ats, _claimed_ats, _states, _unique_keys, _unique_untils, _holds_keys, _payloads, _metas,
-            _on_discards) with ordinality
+            _on_discards, _partitions) with ordinality
             u (id, queue, name, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state, key, until,
-                holds, payload, meta, on_discard, o)
+                holds, payload, meta, on_discard, partition, o)
         join queues q on q.name = any (array[u.queue]) order by u.o
     loop
         kind := 1;
@@ -1182,10 +1431,10 @@ begin
         else
             insert into jobs (
                 id, queue_id, name, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, unique_key,
-                unique_until, payload, meta, on_discard)
+                unique_until, payload, meta, on_discard, partition)
             values (
                 new.id, new.queue_id, new.name, new.priority, new.attempt, new.max_attempts, new.fence, new.pushed_at,
-                new.run_at, new.claimed_at, new.key, new.until, new.payload, new.meta, new.on_discard)
+                new.run_at, new.claimed_at, new.key, new.until, new.payload, new.meta, new.on_discard, new.partition)
             on conflict (id) do nothing
             returning seq into _seq;
         end if;
@@ -1194,7 +1443,8 @@ begin
             if new.run_at > _now then
                 insert into waiting values (new.run_at, _seq, new.state, new.queue_id);
             else
-                insert into ready values (new.queue_id, new.priority, new.run_at, _seq);
+                insert into ready values (new.queue_id, new.priority, new.run_at, _seq, coalesce(new.partition, ''));
+                perform note_ready(new.queue_id, new.partition, _now, 1);
             end if;
             if new.holds then
                 update unique_keys k set seq = _seq, id = new.id, unique_until = new.until
@@ -1217,11 +1467,141 @@ begin
 end $$;
 comment on function import_jobs is
     'Stores jobs with the attempts, claims, times and errors that they had in another store, and creates their queues. Each '
-    'array up to _on_discards has one element for each job. _states: scheduled or retryable, for a job that is not due; see '
+    'array up to _partitions has one element for each job. _states: scheduled or retryable, for a job that is not due; see '
     'state_name(). _holds_keys: whether the job holds its unique key, until _unique_untils at least. The arrays from _failed '
     'to _messages have one element for each error: the position of its job in the batch, from 1, and the claim that failed. Notifies the channel '
     '_channel with _sender if a job is stored, unless that is null. Returns a row for each job, in order: kind 0 stored, 1 '
     'a job with this id exists, 2 the job holder has its unique key.';
+-- The limits of queues. Each function that changes them holds the lock of the queue's claims.
+
+create or replace function lock_limits(_queue text) returns integer
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    _id integer;
+begin
+    perform ensure_queues(array[_queue]);
+    _id := (select id from queues where name = _queue);
+    -- Claims that take the queue for a plain one end first.
+    perform pg_advisory_xact_lock(share_lock(_id));
+    perform share_queues(array[_queue]);
+    if not exists (select from shares where queue_id = _id and is_adopted) then
+        perform adopt(_id);
+    end if;
+    perform from shares where queue_id = _id for update;
+    return _id;
+end $$;
+comment on function lock_limits is 'Makes a queue shared, locks it for a change of its limits, and returns its id.';
+
+create or replace function apply_limits(_queue_id integer) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+declare
+    _own text[] := array(select distinct l.partition from limits l where l.queue_id = _queue_id and l.scope = 2);
+begin
+    update shares s set has_limits = exists (select from limits l where l.queue_id = _queue_id), max_running = t.max_running,
+        rate_interval = t.rate_interval, rate_burst = t.rate_burst
+    from terms_of(_queue_id, 0, '') t where s.queue_id = _queue_id;
+    update partitions p set max_running = t.max_running, rate_interval = t.rate_interval, rate_burst = t.rate_burst, weight = t.weight
+    from terms_of(_queue_id, 1, '') t
+    where p.queue_id = _queue_id
+        and (p.max_running, p.rate_interval, p.rate_burst, p.weight)
+            is distinct from (t.max_running, t.rate_interval, t.rate_burst, t.weight)
+        and p.name <> all (_own);
+    update partitions p set max_running = t.max_running, rate_interval = t.rate_interval, rate_burst = t.rate_burst, weight = t.weight
+    from unnest(_own) own cross join lateral terms_of(_queue_id, 2, own) t
+    where p.queue_id = _queue_id and p.name = any (array[own]);
+end $$;
+comment on function apply_limits is 'Copies the limits in force to the share of a queue and to its partitions.';
+
+create or replace function declare_limits(
+    _queue text, _scopes smallint[], _partitions text[], _running bigint[], _starts bigint[], _per_ns bigint[], _bursts bigint[],
+    _weights integer[], _channel text, _sender text
+) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    _id integer;
+begin
+    if cardinality(_scopes) = 0 and not exists (select from queues where name = _queue and is_shared) then
+        perform ensure_queues(array[_queue]);
+        return;
+    end if;
+    _id := lock_limits(_queue);
+    delete from limits where queue_id = _id and not is_set;
+    insert into limits (queue_id, scope, partition, is_set, running, starts, per_ns, burst, weight)
+    select _id, u.scope, u.partition, false, u.running, u.starts, u.per_ns, u.burst, u.weight
+    from unnest(_scopes, _partitions, _running, _starts, _per_ns, _bursts, _weights)
+        u (scope, partition, running, starts, per_ns, burst, weight);
+    perform apply_limits(_id);
+    if _channel is not null then
+        perform pg_notify(_channel, _sender);
+    end if;
+end $$;
+comment on function declare_limits is
+    'Replaces the declared limits of a queue, and notifies the channel _channel with _sender unless that is null. The arrays have an '
+    'element for each limit: see limits.';
+
+create or replace function set_limit(
+    _queue text, _scope smallint, _partition text, _running bigint, _starts bigint, _per_ns bigint, _burst bigint,
+    _weight integer, _channel text, _sender text
+) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    _id integer := lock_limits(_queue);
+begin
+    delete from limits where queue_id = _id and scope = _scope and partition = _partition and is_set;
+    if _weight is not null then
+        insert into limits (queue_id, scope, partition, is_set, running, starts, per_ns, burst, weight)
+        values (_id, _scope, _partition, true, _running, _starts, _per_ns, _burst, _weight);
+    end if;
+    perform apply_limits(_id);
+    if _channel is not null then
+        perform pg_notify(_channel, _sender);
+    end if;
+end $$;
+comment on function set_limit is
+    'Sets the limit of an operator, or takes it back if _weight is null. Notifies the channel _channel with _sender unless that is '
+    'null. See the columns of limits.';
+
+create or replace function usage(_queue text) returns table (
+    now bigint, total_free_at bigint, partition text, ready bigint, running bigint, free_at bigint
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+#variable_conflict use_column
+declare
+    _now bigint := clock();
+    _id integer := (select q.id from queues q where q.name = _queue);
+    _total bigint := (select s.free_at from shares s where s.queue_id = _id);
+begin
+    return query
+    select _now, _total, null::text, null::bigint, null::bigint, null::bigint
+    union all
+    select _now, _total, u.partition, sum(u.ready)::bigint, sum(u.running)::bigint, max(u.free_at) from (
+        select r.partition, count(*) as ready, 0 as running, 0::bigint as free_at
+        from ready r where r.queue_id = _id group by r.partition
+        union all
+        select coalesce(j.partition, ''), count(*), 0, 0
+        from waiting w join jobs j on j.seq = any (array[w.seq])
+        where w.queue_id = _id and w.state in (0, 3) and w.due <= _now group by 1
+        union all
+        select coalesce(l.partition, ''), count(*) filter (where l.expires_at <= _now and l.cancel_reason is null
+                and l.attempt < (select j.max_attempts from jobs j where j.seq = l.seq)),
+            count(*) filter (where l.expires_at > _now), 0
+        from leases l where l.queue_id = _id group by 1
+        union all
+        select p.name, 0, 0, p.free_at from partitions p where p.queue_id = _id and p.free_at > _now
+        union all
+        select c.partition, 0, 0, c.hold_until from partition_changes c where c.queue_id = _id and c.hold_until > _now) u
+    group by u.partition;
+end $$;
+comment on function usage is
+    'Returns the use of a queue: first a row with the time and shares.free_at, then a row for each partition that has ready or running '
+    'jobs or may start none yet. Reads the ready and the running jobs of the queue.';
 -- The view for people, and the names of states.
 
 create or replace function state_name(_state integer) returns text
@@ -1242,7 +1622,7 @@ select j.id, j.name, q.name as queue,
     coalesce(f.cancel_reason, l.cancel_reason) as cancel_reason,
     (select message from failures where seq = j.seq order by fence desc limit 1) as last_error,
     j.unique_key, j.payload, j.meta, (select result from results where seq = j.seq) as result,
-    l.progress, l.progress_note, j.seq, j.on_discard
+    l.progress, l.progress_note, j.seq, j.on_discard, j.partition
 from jobs j
     join queues q on q.id = j.queue_id
     left join finished f on f.seq = j.seq
@@ -1272,7 +1652,65 @@ comment on column overview.result is 'Value that it returned, as JSON, if it com
 comment on column overview.progress is 'How much of an executing job is done, in percent, as it has reported.';
 comment on column overview.progress_note is 'The note of an executing job on its progress.';
 comment on column overview.seq is 'Position in push order.';
+comment on column overview.partition is 'Part of the queue to which it belongs, if it names one.';
 comment on column overview.on_discard is 'The job to store if it is discarded: see jobs.on_discard.';
+-- The partitions of shared queues: what other functions append to `partition_changes`.
+--
+-- Whatever inserts or deletes rows of `ready` appends the difference for each partition of a shared queue, in the same
+-- transaction. A statement that began before its queue became shared may leave out the partition of the jobs that name none;
+-- `fold` notices that. A job that names a partition is only stored in a shared queue.
+
+create or replace function shared_queues() returns integer[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
+begin
+    return array(select id from queues where is_shared);
+end $$;
+comment on function shared_queues is 'Returns the ids of the shared queues.';
+
+create or replace function share_queues(_names text[]) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+begin
+    -- All transactions lock these rows in the same order.
+    perform from queues where name = any (_names) and not is_shared order by id for update;
+    update queues set is_shared = true where name = any (_names) and not is_shared;
+end $$;
+comment on function share_queues is 'Makes these queues shared. Waits for transactions that do the same.';
+
+create or replace function note_ready(_queue_id integer, _partition text, _at bigint, _change integer) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
+begin
+    insert into partition_changes (queue_id, at, partition, ready)
+    select _queue_id, _at, coalesce(_partition, ''), _change from queues where id = _queue_id and is_shared;
+end $$;
+comment on function note_ready is
+    'Notes that the number of ready jobs of a partition has changed, if the queue is shared. _partition: null for jobs that name '
+    'none.';
+
+create or replace function note_due(_queue_id integer, _partition text, _due bigint, _seq bigint) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set plan_cache_mode = force_generic_plan as $$
+begin
+    insert into partition_changes (queue_id, at, position, partition, ready)
+    select _queue_id, _due, due_position(_seq), coalesce(_partition, ''), 1 from queues where id = _queue_id and is_shared;
+end $$;
+comment on function note_due is
+    'Notes that a job has become due at _due, for a caller that takes it out of waiting at once: in the meantime it was ready.';
+
+create or replace function due_position(_seq bigint) returns bigint
+language sql immutable as $$ select _seq - 9223372036854775807 $$;
+comment on function due_position is
+    'Returns partition_changes.position of a job that has become due: before all other changes of the same time, in push order.';
+
+create or replace function expiry_position(_seq bigint) returns bigint
+language sql immutable as $$ select _seq - 4611686018427387904 $$;
+comment on function expiry_position is
+    'Returns partition_changes.position of an expired lease: after the jobs that became due at the same time, in push order.';
 -- How jobs are deleted for good.
 
 create or replace function purge(_seqs bigint[], _now bigint) returns void
@@ -1345,11 +1783,12 @@ begin
     perform purge(_seqs, _now);
     perform forget_workers(_now);
     perform roll_up_history(_now);
+    perform forget_partitions(_now);
     return cardinality(_seqs);
 end $$;
 comment on function prune is
     'Deletes at most _limit jobs that ended at least as many microseconds ago as the age of their state says, oldest '
-    'first. An age that is null keeps the jobs of that state. Rolls up the history too. Returns the number of deleted jobs. A job is left for the next '
+    'first. An age that is null keeps the jobs of that state. Rolls up the history and forgets unused partitions too. Returns the number of deleted jobs. A job is left for the next '
     'call if another transaction has locked its row or its unique key.';
 -- How jobs are stored. A program calls `push`; if that reports an unknown queue, it calls `ensure_queues` in a transaction of
 -- its own and pushes again.
@@ -1364,22 +1803,27 @@ begin
 end $$;
 comment on function ensure_queues is 'Creates the queues of these names that do not exist.';
 
-create or replace function queue_ids(_queues text[]) returns integer[]
+create or replace function queue_ids(
+    _queues text[], _queue_of integer[], _partitions text[], out ids integer[], out shared integer[]
+)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _queue_ids integer[];
 begin
-    select array_agg(q.id order by n.o) into _queue_ids
+    select array_agg(q.id order by n.o), array_agg(q.id) filter (where q.is_shared) into ids, shared
     from unnest(_queues) with ordinality n (name, o) join queues q on q.name = n.name;
-    if cardinality(_queue_ids) = cardinality(_queues) then
-        return _queue_ids;
+    if cardinality(ids) <> cardinality(_queues) then
+        ids := null;
+    elsif _partitions is not null and exists (
+        select from unnest(_queue_of, _partitions) u (queue, partition)
+        where u.partition is not null and ids[u.queue] <> all (coalesce(shared, '{}')))
+    then
+        ids := null;
     end if;
-    return null;
 end $$;
 comment on function queue_ids is
-    'Returns the ids of the queues of these names, in their order; null if one of them does not exist.';
+    'Returns the ids of the queues of these names, in their order, and the ids of the shared ones. ids is null if one of the '
+    'queues does not exist, or a job names a partition and its queue is not shared. The arrays are those of push().';
 
 create or replace function is_key_held(_holder unique_keys, _now bigint) returns boolean
 language plpgsql
@@ -1405,9 +1849,31 @@ comment on function is_key_held is
     'Returns whether the job of this row holds its unique key: it is unfinished, or unique_until is in the future. A job '
     'whose lease has expired and that cannot run again is not unfinished.';
 
+create or replace function take_out(_job jobs, _now bigint) returns boolean
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+begin
+    delete from ready r where r.queue_id = _job.queue_id and r.partition = coalesce(_job.partition, '')
+        and r.priority = _job.priority and r.run_at = _job.run_at and r.seq = _job.seq;
+    if found then
+        perform note_ready(_job.queue_id, _job.partition, _now, -1);
+        return true;
+    end if;
+    delete from waiting w where w.due = _job.run_at and w.seq = _job.seq;
+    if found and _job.run_at <= _now then
+        perform note_due(_job.queue_id, _job.partition, _job.run_at, _job.seq);
+        perform note_ready(_job.queue_id, _job.partition, _now, -1);
+        return true;
+    end if;
+    return found;
+end $$;
+comment on function take_out is
+    'Deletes the row of a job from ready or waiting. Returns whether one of them has it: if not, another transaction has just moved '
+    'it.';
+
 create or replace function push_one(
     _now bigint, _id uuid, _queue_id integer, _name text, _priority integer, _max_attempts bigint, _time bigint, _key text,
-    _unique_until bigint, _payload text, _meta text, _on_discard text
+    _unique_until bigint, _payload text, _meta text, _on_discard text, _partition text
 ) returns bigint
 language plpgsql
 set search_path from current as $$
@@ -1415,10 +1881,11 @@ declare
     new jobs;
 begin
     insert into jobs (
-        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta, on_discard)
+        id, queue_id, name, priority, max_attempts, pushed_at, run_at, unique_key, unique_until, payload, meta, on_discard,
+        partition)
     values (
         _id, _queue_id, _name, _priority, _max_attempts, _now, greatest(_time, _now), _key, _unique_until, _payload, _meta,
-        _on_discard)
+        _on_discard, _partition)
     on conflict (id) do nothing
     returning * into new;
     if new.seq is null then
@@ -1427,7 +1894,8 @@ begin
     if new.run_at > _now then
         insert into waiting values (new.run_at, new.seq, 0, _queue_id);
     else
-        insert into ready values (_queue_id, _priority, new.run_at, new.seq);
+        insert into ready values (_queue_id, _priority, new.run_at, new.seq, coalesce(_partition, ''));
+        perform note_ready(_queue_id, _partition, _now, 1);
     end if;
     return new.seq;
 end $$;
@@ -1438,7 +1906,8 @@ comment on function push_one is
 create or replace function push(
     _queues text[], _ids uuid[], _id_given boolean[], _queue_of integer[], _names text[], _priorities integer[],
     _max_attempts bigint[], _delays bigint[], _times bigint[], _unique_keys text[], _unique_for bigint[],
-    _replace boolean[], _payloads text[], _metas text[], _on_discards text[], _channel text, _sender text
+    _replace boolean[], _payloads text[], _metas text[], _on_discards text[], _partitions text[],
+    _channel text, _sender text
 ) returns table (idx integer, kind smallint, job uuid)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1446,6 +1915,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     _now bigint := clock();
     _queue_ids integer[];
+    _shared integer[];
     new record;
     holder unique_keys;
     is_moving boolean;
@@ -1464,7 +1934,7 @@ begin
             return;
         end if;
     end if;
-    _queue_ids := queue_ids(_queues);
+    select ids, shared into _queue_ids, _shared from queue_ids(_queues, _queue_of, _partitions);
     if _queue_ids is null then
         kind := -2;
         return next;
@@ -1476,32 +1946,48 @@ begin
     -- New jobs with new ids: the most frequent case.
     if _unique_keys is null and _id_given is null then
         with new as (
-            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard,
+                partition)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
-                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard
-            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards)
-                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard)
-            returning seq, queue_id, priority, run_at),
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard,
+                partition
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards,
+                _partitions)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard, partition)
+            returning seq, queue_id, priority, run_at, coalesce(partition, '') as partition),
         later as (
             insert into waiting (due, seq, state, queue_id)
-            select run_at, seq, 0, queue_id from new where run_at > _now)
-        insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
+            select run_at, seq, 0, queue_id from new where run_at > _now),
+        noted as (
+            insert into partition_changes (queue_id, at, partition, ready)
+            select queue_id, _now, partition, count(*) from new where run_at <= _now and queue_id = any (_shared)
+            group by queue_id, partition order by min(seq))
+        insert into ready (queue_id, priority, run_at, seq, partition)
+        select queue_id, priority, run_at, seq, partition from new where run_at <= _now;
         return;
     end if;
     -- The same, but a job whose id exists is skipped.
     if _unique_keys is null then
         with new as (
-            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard)
+            insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload, meta, on_discard,
+                partition)
             select id, _queue_ids[u.queue], u.name, u.priority, max_attempts, _now,
-                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard
-            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards)
-                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard)
+                greatest(_now, coalesce(time, _now + coalesce(delay, 0))), payload, meta, on_discard,
+                partition
+            from unnest(_ids, _queue_of, _names, _priorities, _max_attempts, _delays, _times, _payloads, _metas, _on_discards,
+                _partitions)
+                u (id, queue, name, priority, max_attempts, delay, time, payload, meta, on_discard, partition)
             on conflict (id) do nothing
-            returning seq, queue_id, priority, run_at),
+            returning seq, queue_id, priority, run_at, coalesce(partition, '') as partition),
         later as (
             insert into waiting (due, seq, state, queue_id)
-            select run_at, seq, 0, queue_id from new where run_at > _now)
-        insert into ready select queue_id, priority, run_at, seq from new where run_at <= _now;
+            select run_at, seq, 0, queue_id from new where run_at > _now),
+        noted as (
+            insert into partition_changes (queue_id, at, partition, ready)
+            select queue_id, _now, partition, count(*) from new where run_at <= _now and queue_id = any (_shared)
+            group by queue_id, partition order by min(seq))
+        insert into ready (queue_id, priority, run_at, seq, partition)
+        select queue_id, priority, run_at, seq, partition from new where run_at <= _now;
         return;
     end if;
     -- Only the transaction that has locked the row of a unique key may decide who holds it. All transactions lock these rows
@@ -1511,9 +1997,9 @@ begin
     on conflict (name, key) do update set key = excluded.key;
     for new in
         select o - 1 as idx, u.* from unnest(_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-            _times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards) with ordinality
+            _times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _partitions) with ordinality
             u (id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace, payload, meta,
-                on_discard, o)
+                on_discard, partition, o)
     loop
         idx := new.idx;
         job := new.id;
@@ -1521,7 +2007,7 @@ begin
         new.time := greatest(_now, coalesce(new.time, _now + coalesce(new.delay, 0)));
         if new.key is null then
             perform push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time, null,
-                null, new.payload, new.meta, new.on_discard);
+                null, new.payload, new.meta, new.on_discard, new.partition);
             continue;
         end if;
         if new.id_given and exists (select from jobs where id = new.id) then
@@ -1539,13 +2025,7 @@ begin
                     or exists (select from leases l where l.id = holder.id);
                 -- A job that has not started is removed from `ready` or `waiting` here, so that no claim takes it meanwhile.
                 if not is_started then
-                    delete from ready r where r.queue_id = was.queue_id and r.priority = was.priority
-                        and r.run_at = was.run_at and r.seq = was.seq;
-                    if not found then
-                        delete from waiting w where w.due = was.run_at and w.seq = was.seq;
-                    end if;
-                    -- If neither has it, another transaction has just moved it: read its state again.
-                    is_moving := not found;
+                    is_moving := not take_out(was, _now);
                 end if;
             end if;
             exit when not is_moving;
@@ -1560,12 +2040,13 @@ begin
             if new.time > _now then
                 insert into waiting values (new.time, holder.seq, 0, was.queue_id);
             else
-                insert into ready values (was.queue_id, new.priority, new.time, holder.seq);
+                insert into ready values (was.queue_id, new.priority, new.time, holder.seq, coalesce(was.partition, ''));
+                perform note_ready(was.queue_id, was.partition, _now, 1);
             end if;
         else
             _unique_until := _now + least(coalesce(new.unique_for, 0), 9223372036854775807 - _now);
             stored := push_one(_now, new.id, _queue_ids[new.queue], new.name, new.priority, new.max_attempts, new.time,
-                new.key, _unique_until, new.payload, new.meta, new.on_discard);
+                new.key, _unique_until, new.payload, new.meta, new.on_discard, new.partition);
             if stored is not null then
                 update unique_keys k set seq = stored, id = new.id, unique_until = _unique_until
                 where k.name = new.name and k.key = new.key;
@@ -1583,7 +2064,8 @@ comment on function push is
     'is then skipped. _delays, _unique_for: microseconds from now. _replace: whether a job that has not started and holds '
     'the unique key gets the new payload, priority and time. Returns a row for each job with a unique key, with its index '
     'from 0: kind 0 stored, 1 another job holds the key, 2 that job was replaced. A single row with a negative kind says '
-    'that nothing was stored: -1 if the delay of job idx exceeds the range of times, -2 if a queue does not exist.';
+    'that nothing was stored: -1 if the delay of job idx exceeds the range of times, -2 if a queue does not exist, or is not shared '
+    'and a job names a partition.';
 -- How leases are extended.
 
 create or replace function renew(
@@ -1627,7 +2109,7 @@ comment on function renew is
     'jobs, in percent and in words, if it is not null. Both arrays are null if no heartbeat has progress. Returns a row for each '
     'lease that the caller still holds, with its index from 0. A lease that another transaction has locked is returned unchanged: no '
     'claim can take the job before that transaction ends.';
--- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release.
+-- How attempts end. `_kinds` has numbers: 0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release, 6 throttle.
 
 create or replace function must_settle_in_order(
     _ids uuid[], _kinds smallint[], _parents integer[], _names text[], _unique_keys text[]
@@ -1641,6 +2123,12 @@ begin
             join unique_keys k on k.name = any (array[u.name]) and k.key = u.key
             join leases l on l.id = any (array[k.id])
         where (select max(p) from unnest(array_positions(_ids, k.id)) p) - 1 > u.parent)
+    then
+        return true;
+    end if;
+    -- The order in which partitions come to have ready jobs is that of the settlements and their followups.
+    if exists (select from unnest(_kinds) k where k in (1, 3, 4, 5, 6))
+        and exists (select from leases l join queues q on q.id = any (array[l.queue_id]) where l.id = any (_ids) and q.is_shared)
     then
         return true;
     end if;
@@ -1659,7 +2147,8 @@ create or replace function settle(
     _parents integer[], _queues text[], _new_ids uuid[], _id_given boolean[], _queue_of integer[], _names text[],
     _priorities integer[], _max_attempts bigint[], _delays bigint[], _new_times bigint[], _unique_keys text[],
     _unique_for bigint[], _replace boolean[], _payloads text[], _metas text[], _on_discards text[],
-    _channel text, _sender text, out applied integer[], out blocked integer[], out refused integer
+    _partitions text[], _channel text, _sender text, out applied integer[], out blocked integer[], out refused integer,
+    out is_shared boolean
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1671,7 +2160,10 @@ declare
     _told text[];
     settled record;
     gone record;
+    _shared integer[] := array(select q.id from queues q where q.is_shared);
+    _held integer[];
 begin
+    is_shared := false;
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
         where delay > 9223372036854775807 - _now;
@@ -1680,12 +2172,12 @@ begin
         end if;
     end if;
     if _queues is not null then
-        if queue_ids(_queues) is null then
+        if (select ids from queue_ids(_queues, _queue_of, _partitions)) is null then
             refused := -1;
             return;
         end if;
     end if;
-    if _parents is not null and cardinality(_ids) > 1 and (_unique_keys is not null or 1 = any (_kinds))
+    if _parents is not null and cardinality(_ids) > 1 and (_unique_keys is not null or 1 = any (_kinds) or _shared <> '{}')
         and must_settle_in_order(_ids, _kinds, _parents, _names, _unique_keys)
     then
         for i in 1 .. cardinality(_ids) loop
@@ -1694,7 +2186,8 @@ begin
                 -- The followups of the other settlements have a parent that does not exist.
                 array(select case when p = i - 1 then 0 else -1 end from unnest(_parents) with ordinality u (p, o) order by o),
                 _queues, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays, _new_times,
-                _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _channel, _sender);
+                _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _partitions, _channel, _sender);
+            is_shared := is_shared or settled.is_shared;
             if settled.refused is not null then
                 raise exception using errcode = 'serialization_failure', message = 'a queue has just been removed';
             end if;
@@ -1729,6 +2222,7 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             values (minute_of(_now), greatest(_now - gone.claimed_at, 0), 1, 0, 0, gone.queue_id, gone.name);
             applied := array[0];
+            is_shared := gone.queue_id = any (_shared);
         end if;
     elsif _kinds is null then
         -- All are completions: the most frequent case of a busy queue.
@@ -1743,7 +2237,7 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*), 0, 0, queue_id, name
             from gone group by queue_id, name)
-        select array_agg(idx) into applied from gone;
+        select array_agg(idx), coalesce(bool_or(queue_id = any (_shared)), false) into applied, is_shared from gone;
     else
         with gone as (
             delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
@@ -1751,8 +2245,8 @@ begin
             where l.id = any (array[s.id]) and l.fence = s.fence and l.expires_at + 0 > _now
             returning l.*, s.kind, s.time, s.text, (s.o - 1)::integer as idx),
         moved as materialized (
-            select seq, fence, claimed_at, queue_id, name, kind, text, idx, on_discard,
-                case when kind in (4, 5) then greatest(attempt - 1, 0) else attempt end as attempt,
+            select seq, fence, claimed_at, queue_id, name, kind, text, idx, on_discard, time, coalesce(partition, '') as partition,
+                case when kind in (4, 5, 6) then greatest(attempt - 1, 0) else attempt end as attempt,
                 case when kind = 2 then text else cancel_reason end as reason,
                 -- A job whose cancellation was requested does not run again.
                 case when kind = 0 then 4 when kind = 1 then 5 when kind = 2 or cancel_reason is not null then 6
@@ -1777,15 +2271,28 @@ begin
             update jobs j set attempt = m.attempt, fence = m.fence, claimed_at = m.claimed_at,
                 run_at = case when m.kind = 5 then j.run_at else m.run_at end
             from moved m where j.seq = any (array[m.seq]) and m.state < 4
-            returning j.queue_id, j.priority, j.run_at, j.seq, m.state),
-        again as (insert into ready select queue_id, priority, run_at, seq from back where state = 1),
+            returning j.queue_id, j.priority, j.run_at, j.seq, m.state, m.partition, m.idx),
+        again as (
+            insert into ready (queue_id, priority, run_at, seq, partition)
+            select queue_id, priority, run_at, seq, partition from back where state = 1),
+        shared as (
+            insert into partition_changes (queue_id, at, partition, ready)
+            select queue_id, _now, partition, count(*) from back where state = 1 and queue_id = any (_shared)
+            group by queue_id, partition order by min(idx)),
+        holding as (
+            insert into partition_changes (queue_id, at, partition, hold_until)
+            select queue_id, _now, partition, time from moved where kind = 6),
         later as (
             insert into waiting (due, seq, state, queue_id)
             select run_at, seq, state, queue_id from back where state <> 1)
         select array_agg(idx), max(fence) filter (where kind in (1, 3, 4) and text is not null),
             array_agg(seq order by idx) filter (where state = 5 and on_discard <> 'null'),
-            array_agg(on_discard order by idx) filter (where state = 5 and on_discard <> 'null')
-        into applied, max_fence, _discarded, _told from moved;
+            array_agg(on_discard order by idx) filter (where state = 5 and on_discard <> 'null'),
+            coalesce(bool_or(kind = 6 or queue_id = any (_shared)), false), array_agg(queue_id) filter (where kind = 6)
+        into applied, max_fence, _discarded, _told, is_shared, _held from moved;
+        if not _held <@ _shared then
+            perform share_queues(array(select q.name from queues q where q.id = any (_held)));
+        end if;
         -- A job has at most as many failures as claims.
         if max_fence > 20 then
             delete from failures f using (
@@ -1797,32 +2304,429 @@ begin
             perform store_on_discard(_discarded, _told, _now);
         end if;
     end if;
-    if applied is not null and _channel is not null then
+    if applied is not null and _channel is not null
+        and (is_shared or _parents is not null or exists (select from unnest(_kinds) k where k <> 0))
+    then
         perform pg_notify(_channel, _sender);
     end if;
     if applied is not null and _parents is not null then
         perform push(_queues, array_agg(id), array_agg(id_given), array_agg(queue), array_agg(name), array_agg(priority),
             array_agg(max_attempts), array_agg(delay), array_agg(time), case when count(key) > 0 then array_agg(key) end,
             array_agg(unique_for), array_agg(replace), array_agg(payload), array_agg(meta), array_agg(on_discard),
-            null, null)
+            case when count(partition) > 0 then array_agg(partition) end, null, null)
         from (
             select * from unnest(_parents, _new_ids, _id_given, _queue_of, _names, _priorities, _max_attempts, _delays,
-                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards) with ordinality
+                _new_times, _unique_keys, _unique_for, _replace, _payloads, _metas, _on_discards, _partitions)
+                with ordinality
                 u (parent, id, id_given, queue, name, priority, max_attempts, delay, time, key, unique_for, replace,
-                    payload, meta, on_discard, o)
+                    payload, meta, on_discard, partition, o)
             where parent = any (applied) order by o) u
         having count(*) > 0;
     end if;
 end $$;
 comment on function settle is
     'Ends attempts whose leases have not expired, and stores the followups of those, in the order of the arrays. No lease may be named twice. _kinds: '
-    '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release; null if all are 0. _times: when a retried or snoozed '
-    'job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
-    'settlement, or -1 to leave the followup out; the arrays from _queues to _on_discards, _channel and _sender are those of push(). Returns indexes from 0: '
+    '0 complete, 1 discard, 2 cancel, 3 retry, 4 snooze, 5 release, 6 throttle; null if all are 0. _times: when a retried, snoozed or '
+    'throttled job is due. _texts: the error, the reason of a cancellation, or the result of a completed job. _parents: the index from 0 of each followup''s '
+    'settlement, or -1 to leave the followup out; the arrays from _queues to _partitions, _channel and _sender are those of push(). Returns indexes from 0: '
     'applied, the settlements that took effect; blocked, those whose leases another transaction has locked, if '
     '_skip_locked is true (otherwise the function waits for them). If refused is not null, nothing is stored: it is the '
-    'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist. Waits for transactions '
+    'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist, or has to be shared first. is_shared: whether a lease of a shared queue '
+    'has ended. Waits for transactions '
     'that have locked a unique key of a followup.';
+-- How the claims of a shared queue choose jobs.
+--
+-- `claim` calls `lock_shares`, then `fold` and `lease_shares` for each shared queue. The partition with the least load is served
+-- next: the number of its running jobs, times 1,000,000, divided by its weight. Of several, the one with the least turn is served.
+--
+-- Locks: a claim of a plain queue holds the queue's advisory lock shared, and whoever changes the limits of a queue holds it
+-- alone. So no claim that takes the queue for a plain one is under way once the queue has a limit, and each lease is counted.
+-- Claims of a shared queue lock its row of `shares`. Advisory locks are taken before rows, and both in the order of queues.
+
+create or replace function share_lock(_queue_id integer) returns bigint
+language sql stable as $$ select hashtextextended('queue_postgres shares ' || current_schema(), _queue_id) $$;
+comment on function share_lock is 'Returns the key of the advisory lock of a queue.';
+
+create or replace function limit_in_force(_queue_id integer, _scope integer, _partition text) returns limits
+language sql stable
+set search_path from current as $$
+    select l.* from limits l where l.queue_id = _queue_id and l.scope = _scope and l.partition = _partition
+    order by l.is_set desc limit 1
+$$;
+comment on function limit_in_force is 'Returns the limit of a scope: the one that an operator has set, otherwise the declared one.';
+
+create or replace function terms_of(
+    _queue_id integer, _scope integer, _partition text, out is_found boolean, out max_running bigint, out rate_interval bigint,
+    out rate_burst bigint, out weight integer
+)
+language plpgsql stable
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    _limit limits := limit_in_force(_queue_id, _scope, _partition);
+begin
+    is_found := _limit.queue_id is not null;
+    max_running := _limit.running;
+    if _limit.starts is not null then
+        rate_burst := _limit.burst;
+        rate_interval := greatest(
+            (_limit.per_ns / 1000 + _limit.starts - _limit.burst) / (_limit.starts - _limit.burst + 1), 1);
+    end if;
+    weight := coalesce(_limit.weight, 1);
+end $$;
+comment on function terms_of is
+    'Returns the limit in force of a scope, as the columns of shares and partitions have it, and whether there is one.';
+
+create or replace function starts_available(_now bigint, _free_at bigint, _interval bigint, _burst bigint) returns bigint
+language sql immutable as $$
+    select case when _free_at > _now then 0 when _interval is null then 9223372036854775807
+        else least(_burst, (_now - _free_at) / _interval + 1) end
+$$;
+comment on function starts_available is 'Returns how many jobs may start at _now by a rate. Without an interval, none is forbidden.';
+
+create or replace function free_after(_now bigint, _free_at bigint, _interval bigint, _burst bigint, _started bigint) returns bigint
+language sql immutable as $$
+    select case when _interval is null or _started = 0 then _free_at
+        else least(greatest(_free_at, _now - _interval::numeric * (_burst - 1)) + _interval::numeric * _started,
+            9223372036854775807)::bigint end
+$$;
+comment on function free_after is 'Returns the state of a rate after _started jobs have started at _now.';
+
+create or replace function adopt(_queue_id integer) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    insert into shares (queue_id) values (_queue_id) on conflict (queue_id) do nothing;
+    update leases set partition = '' where ctid = any (array(
+        select ctid from leases where queue_id = _queue_id and partition is null for update skip locked));
+    update shares set is_adopted = not exists (select from leases where queue_id = _queue_id and partition is null)
+    where queue_id = _queue_id;
+    -- What is in `partition_changes` is added later.
+    insert into partitions (queue_id, name, ready)
+    select _queue_id, '',
+        (select count(*) from ready r where r.queue_id = _queue_id and r.partition = '')
+            - (select coalesce(sum(c.ready), 0) from partition_changes c where c.queue_id = _queue_id and c.partition = '')
+    on conflict (queue_id, name) do nothing;
+end $$;
+comment on function adopt is
+    'Prepares the counting of a queue that has just become shared: creates its share, and the partition of the jobs that name none. '
+    'The first caller holds the advisory lock of the queue. If a transaction has locked a lease, the next claim calls this again.';
+
+create or replace function lock_shares(_queues text[], _is_plain boolean) returns integer[]
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _ids integer[] := array(select q.id from queues q where q.name = any (_queues) order by q.id);
+    _new integer[] := array(
+        select q.id from queues q where q.id = any (_ids) and q.is_shared
+            and (select true from shares s where s.queue_id = q.id limit 1) is null
+        order by q.id);
+    _shared integer[];
+    _id integer;
+begin
+    if not _is_plain then
+        perform pg_advisory_xact_lock_shared(share_lock(q.id)) from (
+            select q.id from queues q where q.id = any (_ids) and not q.is_shared order by q.id) q;
+        foreach _id in array _new loop
+            -- Claims that take it for a plain queue end first.
+            perform pg_advisory_xact_lock(share_lock(_id));
+            perform adopt(_id);
+        end loop;
+    end if;
+    _shared := array(select s.queue_id from shares s where s.queue_id = any (_ids) order by s.queue_id for update);
+    foreach _id in array _shared loop
+        if not (select is_adopted from shares where queue_id = _id) then
+            perform adopt(_id);
+        end if;
+    end loop;
+    return _shared;
+end $$;
+comment on function lock_shares is
+    'Locks the given queues for a claim, and returns the shared ones. _is_plain: whether the caller holds the advisory locks because no '
+    'queue was shared just now. Then a queue without a share is still a plain one for this claim: its share is created once this '
+    'claim ends.';
+
+create or replace function fold(_queue_id integer, _now bigint) returns boolean
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _turn bigint;
+    _count bigint := 0;
+    _each record;
+    _has_own boolean;
+begin
+    if exists (select from partition_changes where queue_id = _queue_id) then
+        select turn into _turn from shares where queue_id = _queue_id;
+        select * into _each from terms_of(_queue_id, 1, '');
+        _has_own := exists (select from limits where queue_id = _queue_id and scope = 2);
+        with gone as (
+            delete from partition_changes where ctid = any (array(
+                select ctid from partition_changes where queue_id = _queue_id order by at, position limit 10000))
+            returning *),
+        ordered as materialized (
+            select g.partition, g.ready, g.hold_until, row_number() over (order by g.at, g.position) as place,
+                sum(g.ready) over (partition by g.partition order by g.at, g.position) as sum
+            from gone g),
+        before as materialized (
+            -- The limit counts if the partition is new.
+            select n.name, p.ready, p.turn, p.free_at, n.ready as change, n.hold, n.places, n.changes, n.sums,
+                case when l.is_found then l.max_running else _each.max_running end as max_running,
+                case when l.is_found then l.rate_interval else _each.rate_interval end as rate_interval,
+                case when l.is_found then l.rate_burst else _each.rate_burst end as rate_burst,
+                case when l.is_found then l.weight else _each.weight end as weight
+            from (
+                select o.partition as name, sum(o.ready) as ready, max(o.hold_until) as hold, array_agg(o.place order by o.place) as places,
+                    array_agg(o.ready order by o.place) as changes, array_agg(o.sum order by o.place) as sums
+                from ordered o group by o.partition) n
+                left join lateral (
+                    select * from partitions p where p.queue_id = _queue_id and p.name = n.name limit 1) p on true
+                left join lateral (
+                    select * from terms_of(_queue_id, 2, n.name) where _has_own and p.name is null) l on true),
+        after as (
+            select b.*, (
+                    -- The last time at which the partition came to have a ready job.
+                    select max(u.place) from unnest(b.places, b.changes, b.sums) u (place, change, sum)
+                    where coalesce(b.ready, 0) + u.sum > 0 and coalesce(b.ready, 0) + u.sum - u.change <= 0) as turned,
+                greatest(b.free_at, b.hold, 0) as new_free_at
+            from before b),
+        stored as (
+            insert into partitions (
+                queue_id, name, ready, turn, free_at, is_parked, max_running, rate_interval, rate_burst, weight)
+            select _queue_id, a.name, coalesce(a.ready, 0) + a.change, coalesce(_turn + a.turned, a.turn, 0), a.new_free_at,
+                a.new_free_at > _now, a.max_running, a.rate_interval, a.rate_burst, a.weight
+            from after a
+            on conflict (queue_id, name) do update set ready = excluded.ready, turn = excluded.turn, free_at = excluded.free_at,
+                is_parked = excluded.is_parked)
+        select count(*) into _count from ordered;
+        update shares set turn = turn + _count where queue_id = _queue_id;
+    end if;
+    if exists (
+        select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now)
+    then
+        update partitions p set is_parked = false
+        where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now;
+    end if;
+    -- A push that began before the queue became shared has noted nothing.
+    if exists (select from partitions p where p.queue_id = _queue_id and p.name = '' and p.ready <= 0)
+        and exists (select from ready r where r.queue_id = _queue_id and r.partition = '')
+    then
+        perform count_again(_queue_id);
+    end if;
+    return _count >= 10000;
+end $$;
+comment on function fold is
+    'Adds changes of a queue to its partitions, at most 10,000, and opens the partitions whose instants have come. Returns whether '
+    'there may be more changes. The caller has locked the queue''s row of shares.';
+
+create or replace function count_again(_queue_id integer) returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
+begin
+    update shares set turn = turn + 1 where queue_id = _queue_id;
+    update partitions p set turn = case when p.ready <= 0 then (select turn from shares where queue_id = _queue_id) else p.turn end,
+        ready = (select count(*) from ready r where r.queue_id = _queue_id and r.partition = '')
+            - (select coalesce(sum(c.ready), 0) from partition_changes c where c.queue_id = _queue_id and c.partition = '')
+    where p.queue_id = _queue_id and p.name = '';
+end $$;
+comment on function count_again is 'Counts the ready jobs of a queue that name no partition.';
+
+create or replace function deal(
+    _queue_id integer, _max bigint, _now bigint, _without text[], out names text[], out numbers integer[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _share shares;
+    _unadopted bigint := 0;
+    _names text[];
+    _running bigint[];
+    _weights integer[];
+    _rooms bigint[];
+    _turns bigint[];
+    _depth bigint;
+    _is_cut boolean;
+begin
+    select * into _share from shares where queue_id = _queue_id;
+    if not _share.is_adopted then
+        _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
+    end if;
+    _max := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
+    if _share.max_running is not null and _max > 0 then
+        _max := least(_max, _share.max_running - _unadopted
+            - (select count(*) from leases where queue_id = _queue_id and partition is not null));
+    end if;
+    if _max <= 0 then
+        return;
+    end if;
+    -- Partitions without running jobs have the least load: mostly, there are enough of them.
+    with idle as materialized (
+        select p.* from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.max_running is distinct from 0
+            and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
+            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
+        order by p.turn limit _max)
+    select array_agg(i.name order by i.turn), array_agg(0), array_agg(i.weight order by i.turn),
+        array_agg(least(i.ready, i.max_running, _max, starts_available(_now, i.free_at, i.rate_interval, i.rate_burst))
+            order by i.turn),
+        array_agg(i.turn order by i.turn)
+    into _names, _running, _weights, _rooms, _turns from idle i;
+    if coalesce(cardinality(_names), 0) < _max then
+        with busy as materialized (
+            select name, sum(n)::bigint as running from (
+                select l.partition as name, count(*) as n from leases l
+                where l.queue_id = _queue_id and l.partition is not null group by l.partition
+                union all
+                select '', _unadopted where _unadopted > 0) b
+            group by name),
+        found as materialized (
+            select p.name, b.running, p.weight, p.turn,
+                least(p.ready, p.max_running - b.running, _max,
+                    starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
+            from busy b cross join lateral (
+                select * from partitions p
+                where p.queue_id = _queue_id and p.name = b.name and p.ready > 0 and not p.is_parked and p.name <> all (_without)
+                limit 1) p)
+        select _names || array_agg(name), _running || array_agg(running), _weights || array_agg(weight),
+            _rooms || array_agg(room), _turns || array_agg(turn)
+        into _names, _running, _weights, _rooms, _turns from found where room > 0;
+    end if;
+    if _names is null then
+        return;
+    end if;
+    -- Each partition stands in the order once for each job that it may start, with the load that it has then. Of equal loads, the
+    -- one comes first whose last job of this deal came first. That one had the lower load before, or was not served in this deal.
+    _depth := 2 * _max / cardinality(_names) + 1;
+    loop
+        select array_agg(e.name order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
+            array_agg(e.number order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
+            coalesce(bool_or(e.number = _depth and e.room > _depth), false)
+        into names, numbers, _is_cut
+        from (
+            select c.name, n.number, c.room, c.turn, (c.running + n.number - 1) * 1000000 / c.weight as load,
+                case when n.number > 1 then (c.running + n.number - 2) * 1000000 / c.weight else -1 end as load_before,
+                case when n.number > 2 then (c.running + n.number - 3) * 1000000 / c.weight else -1 end as load_before_that
+            from unnest(_names, _running, _weights, _rooms, _turns) c (name, running, weight, room, turn)
+                cross join lateral generate_series(1, least(c.room, _depth)::integer) n (number)
+            order by load, load_before, load_before_that, n.number, c.turn limit _max) e;
+        exit when not _is_cut;
+        _depth := _depth * 4;
+    end loop;
+end $$;
+comment on function deal is
+    'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
+    'has been named up to there. Partitions in _without start none.';
+
+create or replace function take_ready(
+    _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _taken_names text[];
+    _counts bigint[];
+    _last bigint[];
+begin
+    with wanted as materialized (
+        select e.name, count(*) as n, array_agg(e.o order by e.number) as places
+        from unnest(_names, _numbers) with ordinality e (name, number, o) group by e.name),
+    found as materialized (
+        select w.name, w.n, w.places, r.* from wanted w left join lateral (
+            select r.ctid as id, r.priority, r.run_at, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = w.name
+            order by r.priority, r.run_at, r.seq limit w.n for update skip locked) r on true),
+    placed as materialized (
+        select f.name, f.n, f.seq, f.places[row_number() over (partition by f.name order by f.priority, f.run_at, f.seq)] as place
+        from found f),
+    gone as (delete from ready where ctid = any (array(select id from found))),
+    taken as materialized (
+        select p.name, p.n as wanted, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last
+        from placed p group by p.name, p.n)
+    select (select array_agg(p.seq order by p.place) from placed p where p.seq is not null),
+        array_agg(t.name) filter (where t.n < t.wanted),
+        array_agg(t.name order by t.last) filter (where t.n > 0), array_agg(t.n order by t.last) filter (where t.n > 0),
+        array_agg(t.last order by t.last) filter (where t.n > 0)
+    into seqs, short, _taken_names, _counts, _last from taken t;
+    if seqs is null then
+        return;
+    end if;
+    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last, free_at = f.free_at, is_parked = f.free_at > _now
+    from unnest(_taken_names, _counts, _last) u (name, n, last)
+        cross join (select turn from shares where queue_id = _queue_id) s
+        join lateral (
+            select free_after(_now, o.free_at, o.rate_interval, o.rate_burst, u.n) as free_at
+            from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) f on true
+    where p.queue_id = _queue_id and p.name = any (array[u.name]);
+    update shares set turn = turn + cardinality(_names),
+        free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
+    where queue_id = _queue_id;
+end $$;
+comment on function take_ready is
+    'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
+    'and the partitions that have fewer jobs which no other transaction has locked.';
+
+create or replace function take_shares(_queue_id integer, _max integer, _now bigint) returns bigint[]
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _seqs bigint[] := '{}';
+    _without text[] := '{}';
+    _names text[];
+    _numbers integer[];
+    _more bigint[];
+    _short text[];
+begin
+    loop
+        select names, numbers into _names, _numbers from deal(_queue_id, _max - cardinality(_seqs), _now, _without);
+        _short := null;
+        if _names is not null then
+            select seqs, short into _more, _short from take_ready(_queue_id, _now, _names, _numbers);
+            _seqs := _seqs || coalesce(_more, '{}');
+            if '' = any (_short) then
+                perform count_again(_queue_id);
+            end if;
+            _without := _without || coalesce(_short, '{}');
+        end if;
+        exit when cardinality(_seqs) >= _max;
+        continue when _short is not null;
+        -- Only if all changes are known, there is nothing more to start.
+        exit when not fold(_queue_id, _now);
+    end loop;
+    return _seqs;
+end $$;
+comment on function take_shares is
+    'Takes at most _max jobs of a shared queue, which the caller leases to a worker, and returns them in order.';
+
+create or replace function next_start(_queue_id integer, _now bigint) returns bigint
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    return coalesce(
+        (select s.free_at from shares s where s.queue_id = _queue_id and s.free_at > _now
+            and exists (select from partitions p where p.queue_id = _queue_id and p.ready > 0)),
+        (select p.free_at from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
+            order by p.free_at limit 1));
+end $$;
+comment on function next_start is
+    'Returns the next time at which a rate or the end of a hold may let a job of a queue start; null if no job waits for that.';
+
+create or replace function forget_partitions(_now bigint) returns void
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _ids integer[] := array(select queue_id from shares order by queue_id for update skip locked);
+begin
+    delete from partitions p
+    where p.queue_id = any (_ids) and p.name <> '' and p.ready = 0
+        and p.free_at + coalesce(p.rate_interval::numeric * (p.rate_burst - 1), 0) <= _now;
+end $$;
+comment on function forget_partitions is
+    'Deletes the rows of partitions without ready jobs of which nothing has to be remembered. Leaves queues that a claim has locked.';
 -- The state of each queue, at a cost that depends on a cap and not on the number of jobs.
 
 create or replace function summary_of_leases(_now bigint, _limit bigint) returns table (
@@ -1898,14 +2802,15 @@ begin
                     select from finished f where f.queue_id = q.id and f.state = 6 limit _limit) c) as cancelled) n
         cross join lateral (
             select
-                -- The first job of each priority.
+                -- The first job of each priority in each partition.
                 (with recursive p as (
-                    (select r.priority, r.run_at from ready r where r.queue_id = q.id
-                    order by r.priority, r.run_at, r.seq limit 1)
+                    (select r.partition, r.priority, r.run_at from ready r where r.queue_id = q.id
+                    order by r.queue_id, r.partition, r.priority, r.run_at, r.seq limit 1)
                     union all
-                    select following.priority, following.run_at from p cross join lateral (
-                        select r.priority, r.run_at from ready r where r.queue_id = q.id and r.priority > p.priority
-                        order by r.priority, r.run_at, r.seq limit 1) following)
+                    select following.partition, following.priority, following.run_at from p cross join lateral (
+                        select r.partition, r.priority, r.run_at from ready r
+                        where r.queue_id = q.id and (r.partition, r.priority) > (p.partition, p.priority)
+                        order by r.queue_id, r.partition, r.priority, r.run_at, r.seq limit 1) following)
                 select min(f.run_at) from (select p.run_at from p limit _cap) f) as ready,
                 least(
                     (select w.due from waiting w where w.queue_id = q.id and w.state >= 0 and w.state <= 0
@@ -1946,13 +2851,23 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _row_ids tid[];
+    _shared integer[];
 begin
     if exists (select from waiting where due between _from_due and _now) then
         _row_ids := array(
             select ctid from waiting where due between _from_due and _now
             order by due, seq limit 5000 for update skip locked);
-        with due as (delete from waiting where ctid = any (_row_ids) returning seq)
-        insert into ready select j.queue_id, j.priority, j.run_at, j.seq from due join jobs j on j.seq = any (array[due.seq]);
+        _shared := shared_queues();
+        with due as (delete from waiting where ctid = any (_row_ids) returning seq),
+        found as materialized (
+            select j.queue_id, j.priority, j.run_at, j.seq, coalesce(j.partition, '') as partition
+            from due join jobs j on j.seq = any (array[due.seq])),
+        noted as (
+            insert into partition_changes (queue_id, at, position, partition, ready)
+            select queue_id, min(run_at), due_position((array_agg(seq order by run_at, seq))[1]), partition, count(*)
+            from found where queue_id = any (_shared) group by queue_id, partition)
+        insert into ready (queue_id, priority, run_at, seq, partition)
+        select queue_id, priority, run_at, seq, partition from found;
     end if;
     if exists (select from leases where expires_at between _from_expiry and _now) then
         _row_ids := array(
@@ -2012,6 +2927,15 @@ comment on function forget_workers is
     'Deletes the rows of workers that hold no lease, and that vanished more than an hour ago, are not among the last 200 that '
     'vanished, or have stopped or never announced themselves. If a claim names such a worker at the same time, its lease may '
     'have no worker.';
+
+create or replace function worker_id_of(_name text) returns integer
+language plpgsql
+set search_path from current as $$
+begin
+    insert into workers (name) values (_name) on conflict (name) do nothing;
+    return (select w.id from workers w where w.name = _name);
+end $$;
+comment on function worker_id_of is 'Returns the id of a worker, which it inserts if it does not exist.';
 
 create or replace function announce(_name text, _valid_for bigint, _details text) returns void
 language plpgsql
