@@ -168,9 +168,9 @@ fn limits_from_rows(rows: &[PgRow]) -> sqlx::Result<StoredLimits> {
     let mut records: Vec<LimitRecord> = Vec::new();
     for row in rows {
         let scope = match row.try_get::<i16, _>(0)? {
-            0 => LimitScope::Queue,
+            0 => LimitScope::Total,
             1 => LimitScope::Each,
-            _ => LimitScope::Partition(Partition::new(row.try_get::<&str, _>(1)?)),
+            _ => LimitScope::One(Partition::new(row.try_get::<&str, _>(1)?)),
         };
         let limit = Some(limit(row)?);
         let (declared, set) = if row.try_get(2)? { (None, limit) } else { (limit, None) };
@@ -205,9 +205,9 @@ fn limit(row: &PgRow) -> sqlx::Result<Limit> {
 /// Returns the columns `scope` and `partition`.
 fn scope_columns(scope: &LimitScope) -> (i16, String) {
     match scope {
-        LimitScope::Queue => (0, String::new()),
+        LimitScope::Total => (0, String::new()),
         LimitScope::Each => (1, String::new()),
-        LimitScope::Partition(partition) => (2, partition.as_str().to_owned()),
+        LimitScope::One(partition) => (2, partition.as_str().to_owned()),
         _ => (-1, String::new()),
     }
 }

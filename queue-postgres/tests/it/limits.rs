@@ -113,7 +113,7 @@ async fn claims_that_began_before_the_limit_are_counted() -> TestResult {
             Ok::<_, QueueError>(ran)
         };
         let limiting = async {
-            one.set_limit(&default(), &LimitScope::Queue, Some(Limit::running(1))).await?;
+            one.set_limit(&default(), &LimitScope::Total, Some(Limit::running(1))).await?;
             // From here on, no claim may take a job while one runs.
             Ok::<_, BoxError>(number(&mut connection, format!("select count(*) from {schema}.leases")).await?)
         };
@@ -135,7 +135,7 @@ async fn a_claim_wakes_when_a_limit_allows_the_next_job() -> TestResult {
     let builder = || without_pruning(&schema).poll_interval(NEVER);
     let (one, other) = (builder().connect().await?, builder().connect().await?);
     let demand = Demand::new("default", 1).lease(HOUR);
-    let running = |jobs| (LimitScope::Queue, Some(Limit::running(jobs)));
+    let running = |jobs| (LimitScope::Total, Some(Limit::running(jobs)));
     let set = async |queue: &PostgresQueue, (scope, limit): (LimitScope, Option<Limit>)| {
         queue.set_limit(&default(), &scope, limit).await
     };
@@ -144,13 +144,13 @@ async fn a_claim_wakes_when_a_limit_allows_the_next_job() -> TestResult {
     let mut first = other.claim(&demand).await?;
     for what in ["settle", "settle again", "limit", "window", "hold"] {
         if what == "window" {
-            set(&one, (LimitScope::Queue, Some(Limit::starts(1, Duration::from_millis(300))))).await?;
+            set(&one, (LimitScope::Total, Some(Limit::starts(1, Duration::from_millis(300))))).await?;
             one.claim(&demand).await?;
         } else if what == "hold" {
-            set(&one, (LimitScope::Queue, None)).await?;
+            set(&one, (LimitScope::Total, None)).await?;
             set(&one, (LimitScope::Each, Some(Limit::NONE))).await?;
             for partition in ["a", "b", ""] {
-                set(&one, (LimitScope::Partition(partition.into()), Some(Limit::running(0)))).await?;
+                set(&one, (LimitScope::One(partition.into()), Some(Limit::running(0)))).await?;
             }
             one.push(jobs(&["held"], 2)).await?;
             let held = one.claim(&demand).await?;

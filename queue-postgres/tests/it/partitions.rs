@@ -28,9 +28,9 @@ fn limit(random: &mut fastrand::Rng) -> Limit {
 
 fn scope(random: &mut fastrand::Rng) -> LimitScope {
     match random.u8(0..3) {
-        0 => LimitScope::Queue,
+        0 => LimitScope::Total,
         1 => LimitScope::Each,
-        _ => LimitScope::Partition(PARTITIONS[random.usize(0..PARTITIONS.len())].into()),
+        _ => LimitScope::One(PARTITIONS[random.usize(0..PARTITIONS.len())].into()),
     }
 }
 
