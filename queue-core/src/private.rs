@@ -11,6 +11,7 @@ pub use serde;
 pub use crate::attempt::into_outcome::IntoOutcome;
 pub use crate::attempt::outcome::Outcome;
 pub use crate::attempt::retry::RetryPolicy;
+pub use crate::contract::partition::Partition;
 pub use crate::contract::recurrence::{CatchUp, Overlap, Recurrence};
 pub use crate::contract::unique::Unique;
 #[cfg(feature = "explore")]

@@ -5,11 +5,13 @@ mod derived;
 mod function;
 mod implementation;
 mod options;
+mod partition;
 mod payload;
 mod perform;
 mod recurrence;
 mod service;
 mod span;
+mod template;
 mod unique;
 
 use proc_macro2::{Span, TokenStream};

@@ -87,6 +87,7 @@ use model::Job;
 /// | `unique` | one unfinished job for each payload | not unique |
 /// | `unique = "user:{user_id}"` | one unfinished job for each value of this key | |
 /// | `unique(key = "…", within = "1h", replace)` | the same, held for an hour; a second push replaces the first | |
+/// | `partition = "{tenant}"` | the part of its queue to which a job belongs, which can have limits of its own | none |
 /// | `cron = "0 2 * * *"` | a schedule of `queue-schedules` enqueues the job at these times; each parameter needs a default | no schedule |
 /// | `every = "15m"` | a schedule enqueues the job at the multiples of this interval since 1970 | no schedule |
 /// | `zone = "Europe/Berlin"` | the time zone of `cron` | UTC |

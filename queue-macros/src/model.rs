@@ -5,7 +5,7 @@ mod function;
 mod parameter;
 mod recurrence;
 
-pub(crate) use attribute::{Attribute, Backoff, Unique, UniqueKey};
+pub(crate) use attribute::{Attribute, Backoff, Template, Unique, UniqueKey};
 pub(crate) use function::Function;
 pub(crate) use parameter::{Field, InjectKind, Invalid, Parameter, SerdeMode, Service, Storage};
 pub(crate) use recurrence::{CatchUpWord, OverlapWord, RecurrenceArguments};

@@ -7,8 +7,8 @@ mod recurrence;
 mod serde_mode;
 mod service;
 mod signature;
+mod template;
 mod types;
-mod unique;
 
 use crate::diagnostics::Diagnostics;
 use crate::model::{Attribute, Function, Invalid, Parameter};
@@ -25,7 +25,7 @@ pub(crate) fn validate(
     signature::check(attribute, function, diagnostics);
     let parameters = parameter::parameters(function, diagnostics);
     service::check_exclusive(&parameters, diagnostics);
-    unique::check(attribute, &parameters, diagnostics);
+    template::check(attribute, &parameters, diagnostics);
     recurrence::check(&attribute.recurrence, diagnostics);
     parameters
 }

@@ -14,7 +14,8 @@ use crate::recording::Recording;
 const STALE: &str = "stale";
 
 /// The outcomes of `queue_attempts_total`: the transitions, and [`STALE`].
-const OUTCOMES: [&str; 7] = ["complete", "retry", "snooze", "discard", "cancel", "release", STALE];
+const OUTCOMES: [&str; 8] =
+    ["complete", "retry", "snooze", "throttle", "discard", "cancel", "release", STALE];
 
 /// The receipts of `queue_jobs_pushed_total`.
 const RECEIPTS: [&str; 4] = ["stored", "existing", "replaced", "followup"];

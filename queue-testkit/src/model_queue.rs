@@ -33,7 +33,7 @@ use queue_core::backend::ExpiryFeed;
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
     Announcement, Clock as _, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueErrorKind,
-    Receipt, Renewal, Settled, Settlement, Timestamp,
+    QueueLimits, QueueName, Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 use tokio::sync::Notify;
 
@@ -323,6 +323,10 @@ impl Queue for ModelQueue {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.read(|state, now| state.table.announce(now, announcement));
         Ok(())
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        self.change(|state, now| state.table.declare_limits(now, queue, limits))
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {

@@ -150,12 +150,15 @@ impl fmt::Display for AttemptReport {
             Outcome::Success => f.write_str("success")?,
             Outcome::Failure(failure) => write!(f, "failure: {failure}")?,
             Outcome::Snooze(wait) => write!(f, "snooze for {wait:?}")?,
+            Outcome::Throttle(wait) => write!(f, "throttle for {wait:?}")?,
             Outcome::Cancel(reason) => write!(f, "cancel: {reason}")?,
             Outcome::Interrupted => f.write_str("interrupted")?,
         }
         match &self.transition {
             Transition::Retry { at, .. } => write!(f, " → retry at {}", self.since_origin(*at))?,
-            Transition::Snooze { at, .. } => write!(f, " → again at {}", self.since_origin(*at))?,
+            Transition::Snooze { at, .. } | Transition::Throttle { at } => {
+                write!(f, " → again at {}", self.since_origin(*at))?
+            }
             Transition::Discard { .. } => f.write_str(" → discarded")?,
             Transition::Release => f.write_str(" → released")?,
             _ => {}

@@ -80,8 +80,8 @@ use futures_util::future::{OptionFuture, select_all};
 use queue_core::backend::{ExpiryFeed, PushHooks};
 use queue_core::table::JobTable;
 use queue_core::{
-    Announcement, Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueName, Receipt,
-    Renewal, Settled, Settlement, Timestamp,
+    Announcement, Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueLimits,
+    QueueName, Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 use smallvec::SmallVec;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -291,6 +291,10 @@ impl Queue for MemoryQueue {
         self.0.locked(|state, now| state.table.announce(now, announcement));
         Ok(())
     }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        self.0.locked(|state, now| state.table.declare_limits(now, queue, limits))
+    }
 }
 
 impl Shared {
@@ -341,7 +345,7 @@ impl Shared {
             let mut deliveries = Vec::new();
             let mut held = held;
             for queue in &demand.queues {
-                let wanted = demand.max.saturating_sub(deliveries.len());
+                let wanted = state.table.max_from(queue, demand, deliveries.len());
                 let number = state.table.number(queue);
                 let Some(ready) = permits_of(&mut state.ready, number) else { continue };
                 let own = if wanted > 0 { held.take_if(|(name, _)| name == queue) } else { None };

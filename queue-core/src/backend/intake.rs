@@ -140,6 +140,7 @@ mod tests {
     /// The intake of a backend that is older than each schedule but one, and than each transition but one.
     fn old() -> Intake {
         let supported = SupportedRequests {
+            partitions: false,
             schedule: |schedule| matches!(schedule, Schedule::Now),
             transition: |transition| matches!(transition, Transition::Complete { .. }),
         };

@@ -281,6 +281,11 @@ pub trait AdminDecorator: Decorator<Inner: Admin> {
         self.inner().usage(request).await
     }
 
+    /// Returns the limits that keep a ready job from starting: see [`Admin::limits_that_hold`].
+    async fn limits_that_hold(&self, job: &JobRecord) -> Result<Vec<Reason>, QueueError> {
+        self.inner().limits_that_hold(job).await
+    }
+
     /// Deletes finished jobs by age: see [`Admin::prune`].
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         self.inner().prune(prune).await
@@ -387,6 +392,10 @@ impl<D: AdminDecorator> Admin for D {
 
     async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
         AdminDecorator::usage(self, request).await
+    }
+
+    async fn limits_that_hold(&self, job: &JobRecord) -> Result<Vec<Reason>, QueueError> {
+        AdminDecorator::limits_that_hold(self, job).await
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {

@@ -15,6 +15,7 @@ use crate::contract::error::QueueError;
 use crate::contract::id::JobId;
 use crate::contract::job::{IntoJob, NewJob};
 use crate::contract::name::QueueName;
+use crate::contract::partition::Partition;
 use crate::contract::queue::{Queue, Receipt};
 use crate::contract::unique::Unique;
 
@@ -114,6 +115,11 @@ impl<'q, Q: Queue + ?Sized, J> Enqueue<'q, Q, J> {
     /// Sets the unique key: at most one unfinished job of this name may hold it.
     pub fn unique(self, unique: impl Into<Unique>) -> Self {
         self.with(|job| job.unique(unique))
+    }
+
+    /// Sets the part of its queue to which the job belongs, such as a tenant: see [`Partition`].
+    pub fn partition(self, partition: impl Into<Partition>) -> Self {
+        self.with(|job| job.partition(partition))
     }
 
     /// Sets a meta key, which travels with the job.

@@ -13,6 +13,7 @@ use crate::attempt::retry::RetryPolicy;
 use crate::contract::body::Body;
 use crate::contract::job::NewJob;
 use crate::contract::name::{JobName, QueueName};
+use crate::contract::partition::Partition;
 use crate::contract::recurrence::Recurrence;
 use crate::contract::unique::Unique;
 use crate::runner::lazy_on_discard::LazyOnDiscard;
@@ -53,6 +54,11 @@ pub trait Job: Serialize + DeserializeOwned + fmt::Debug + Clone + PartialEq + S
     /// Returns the unique key of this job, if such jobs have one.
     fn unique(&self) -> Option<Unique> {
         None
+    }
+
+    /// Returns the part of its queue to which this job belongs.
+    fn partition(&self) -> Partition {
+        Partition::NONE
     }
 
     /// Returns the services that such a job takes.
@@ -135,12 +141,13 @@ impl Default for JobOptions {
 impl<J: Job> From<J> for NewJob {
     fn from(job: J) -> Self {
         let options = J::options();
-        let unique = job.unique();
+        let (unique, partition) = (job.unique(), job.partition());
         let mut new = Self::new(JobName::from_static(J::NAME), Body::typed(job));
         new.queue = options.queue;
         new.priority = options.priority;
         new.max_attempts = options.max_attempts;
         new.unique = unique.map(Box::new);
+        new.partition = partition;
         new.on_discard = options.on_discard.map(|setting| setting.on_discard());
         new
     }

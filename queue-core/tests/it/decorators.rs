@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
-    QueueCounts, QueueSummary, Reason, WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, LimitRecord,
+    PageRequest, Prune, QueueCounts, QueueSummary, QueueUsage, Reason, UsageRequest, WorkerRecord,
 };
 use queue_core::backend::{AdminDecorator, Decorator, ExpiryFeed};
 use queue_core::{
-    Admin, Announcement, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError,
-    QueueName, Receipt, Renewal, Settled, Settlement, TestClock, Timestamp,
+    Admin, Announcement, Body, Delivery, Demand, Heartbeat, JobId, JobRecord, Limit, LimitScope, NewJob,
+    Queue, QueueError, QueueLimits, QueueName, Receipt, Renewal, Settled, Settlement, TestClock, Timestamp,
 };
 use queue_testkit::ModelQueue;
 
@@ -54,6 +54,10 @@ impl Queue for Recording {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.note("announce").announce(announcement).await
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        self.note("declare_limits").declare_limits(queue, limits).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {
@@ -135,6 +139,27 @@ impl Admin for Recording {
         self.note("resume").resume(queue).await
     }
 
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        self.note("limits").limits(queue).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        self.note("set_limit").set_limit(queue, scope, limit).await
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        self.note("usage").usage(request).await
+    }
+
+    async fn limits_that_hold(&self, job: &JobRecord) -> Result<Vec<Reason>, QueueError> {
+        self.note("limits_that_hold").limits_that_hold(job).await
+    }
+
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {
         self.note("prune").prune(prune).await
     }
@@ -199,6 +224,12 @@ async fn call_all(queue: &dyn Admin) -> Result<(), QueueError> {
     queue.pause(&"default".into()).await?;
     queue.resume(&"default".into()).await?;
     queue.import(Vec::new()).await?;
+    let name = "default".into();
+    queue.declare_limits(&name, &QueueLimits::none()).await?;
+    queue.set_limit(&name, &LimitScope::Each, None).await?;
+    queue.limits(&name).await?;
+    queue.usage(&UsageRequest::of("default")).await?;
+    queue.limits_that_hold(&JobRecord::new(second, "job".into(), Body::stored("null"))).await?;
     queue.diagnose().await?;
     queue.diagnose_store().await?;
     drop(queue.test_clock());

@@ -5,6 +5,7 @@ use quote::{ToTokens as _, quote, quote_spanned};
 use syn::ext::IdentExt as _;
 
 use super::options::options;
+use super::partition::partition;
 use super::perform::{output, perform};
 use super::recurrence::recurrence;
 use super::unique::unique;
@@ -25,6 +26,7 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
     let options = options(&job.attribute);
     let recurrence = recurrence(&job.attribute);
     let unique = unique(job);
+    let partition = partition(job);
     let dependencies = job.services().map(|wanted| service::dependency(wanted, &job.attribute));
     let output = output(job);
     let perform = perform(job);
@@ -46,6 +48,7 @@ pub(super) fn implementation(job: &Job) -> TokenStream {
             #options
             #recurrence
             #unique
+            #partition
 
             fn dependencies() -> ::std::vec::Vec<#private::Dependency> {
                 ::std::vec![#(#dependencies),*]

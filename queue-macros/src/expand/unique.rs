@@ -1,10 +1,10 @@
 //! The job's unique key.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
-use syn::ext::IdentExt as _;
+use proc_macro2::TokenStream;
+use quote::quote;
 
 use super::options::duration;
+use super::template::formatted;
 use crate::model::{Job, UniqueKey};
 
 /// Writes `Job::unique`, or nothing if the job is not unique.
@@ -13,17 +13,9 @@ pub(super) fn unique(job: &Job) -> Option<TokenStream> {
     let unique = job.attribute.unique.as_ref()?;
     let key = match &unique.key {
         UniqueKey::Payload => quote!(#private::Unique::of_payload(self)),
-        UniqueKey::Format { text, names } => {
-            // rustc reports a field that can't be formatted at the key.
-            let span = text.span().resolved_at(Span::call_site());
-            let fields = job.fields().filter(|field| names.contains(&field.name.unraw().to_string()));
-            let values = fields.map(|field| {
-                let name = Ident::new(&field.name.unraw().to_string(), span);
-                let mut field = field.name.clone();
-                field.set_span(span.resolved_at(field.span()));
-                quote_spanned!(span=> #name = self.#field)
-            });
-            quote_spanned!(span=> #private::Unique::new(::std::format!(#text #(, #values)*)))
+        UniqueKey::Template(template) => {
+            let text = formatted(job, template);
+            quote!(#private::Unique::new(#text))
         }
     };
     let within = unique.within.map(|window| {

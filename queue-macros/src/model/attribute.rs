@@ -19,6 +19,8 @@ pub(crate) struct Attribute {
     pub(crate) backoff: Option<Backoff>,
     pub(crate) priority: Option<i32>,
     pub(crate) unique: Option<Unique>,
+    /// The part of its queue to which the job belongs.
+    pub(crate) partition: Option<Template>,
     /// When a schedule enqueues the job.
     pub(crate) recurrence: RecurrenceArguments,
     /// The job that is stored on a discard.
@@ -66,9 +68,11 @@ pub(crate) struct Unique {
 /// The key by which two jobs are compared.
 pub(crate) enum UniqueKey {
     Payload,
-    /// A format string, and the names in it without duplicates.
-    Format {
-        text: LitStr,
-        names: Vec<String>,
-    },
+    Template(Template),
+}
+
+/// A format string that names fields, and the names in it without duplicates.
+pub(crate) struct Template {
+    pub(crate) text: LitStr,
+    pub(crate) names: Vec<String>,
 }

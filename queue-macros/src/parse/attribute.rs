@@ -11,6 +11,7 @@ use super::entries::entries;
 use super::literal::{equals, none, string};
 use super::name::check;
 use super::recurrence::{self, recurrence};
+use super::template::template;
 use super::unique::unique;
 use crate::diagnostics::Diagnostics;
 use crate::model::Attribute;
@@ -24,6 +25,7 @@ const KNOWN: &[&str] = &[
     "backoff",
     "priority",
     "unique",
+    "partition",
     "cron",
     "every",
     "zone",
@@ -89,6 +91,10 @@ fn entry(
         "on_discard" => {
             equals(key, "on_discard = alert", input)?;
             attribute.on_discard = Some(on_discard(input)?);
+        }
+        "partition" => {
+            equals(key, r#"partition = "{tenant}""#, input)?;
+            attribute.partition = Some(template(r#"partition = "{tenant}""#, input)?);
         }
         "unique" => attribute.unique = Some(unique(input, diagnostics)?),
         name if recurrence::KEYS.contains(&name) => recurrence(key, input, &mut attribute.recurrence)?,

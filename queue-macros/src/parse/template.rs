@@ -1,11 +1,23 @@
 //! Parses format strings that name fields.
 
+use syn::parse::ParseStream;
+
+use super::literal::string;
+use crate::model::Template;
+
+/// Parses the format string of an argument that is written as `example`.
+pub(super) fn template(example: &str, input: ParseStream<'_>) -> syn::Result<Template> {
+    let text = string(example, input)?;
+    let names = captures(&text.value(), example).map_err(|why| syn::Error::new(text.span(), why))?;
+    Ok(Template { text, names })
+}
+
 /// Returns the names in `{name}` and `{name:?}`, in order, without duplicates.
 ///
 /// The error says what is wrong and what to write instead.
-pub(super) fn captures(text: &str) -> Result<Vec<String>, String> {
+fn captures(text: &str, example: &str) -> Result<Vec<String>, String> {
     if text.is_empty() {
-        return Err("the key is empty: write text and parameters, as in `\"user:{user_id}\"`".to_owned());
+        return Err(format!("the text is empty: write text and parameters, as in `{example}`"));
     }
     let mut names: Vec<String> = Vec::new();
     let mut rest = text;
@@ -37,6 +49,8 @@ pub(super) fn captures(text: &str) -> Result<Vec<String>, String> {
 mod tests {
     use super::*;
 
+    const EXAMPLE: &str = r#"unique = "user:{user_id}""#;
+
     #[test]
     fn names_are_found_once_each_in_order_with_or_without_a_format() {
         for (text, names) in [
@@ -45,7 +59,7 @@ mod tests {
             ("{b}/{a:?}/{b:>8}", &["b", "a"]),
             ("{{literally}} {x}", &["x"]),
         ] {
-            assert_eq!(captures(text).unwrap(), names, "{text}");
+            assert_eq!(captures(text, EXAMPLE).unwrap(), names, "{text}");
         }
     }
 
@@ -58,7 +72,7 @@ mod tests {
             ("{user_id", "without its `}`"),
             ("user}", "without its `{`"),
         ] {
-            let message = captures(text).unwrap_err();
+            let message = captures(text, EXAMPLE).unwrap_err();
             assert!(message.contains(reason), "{text}: {message}");
         }
     }

@@ -1,12 +1,12 @@
 //! `unique`, `unique = "…"` and `unique(…)`.
 
 use syn::parse::ParseStream;
-use syn::{Ident, LitStr, Token, parenthesized, token};
+use syn::{Ident, Token, parenthesized, token};
 
 use super::duration::duration;
 use super::entries::entries;
 use super::literal::{equals, none, string};
-use super::template::captures;
+use super::template::template;
 use crate::diagnostics::Diagnostics;
 use crate::model::{Unique, UniqueKey};
 
@@ -16,7 +16,7 @@ pub(super) fn unique(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> s
     let mut unique = Unique { key: UniqueKey::Payload, within: None, replace: false };
     if input.peek(Token![=]) {
         input.parse::<Token![=]>()?;
-        unique.key = key(&string(EXAMPLE, input)?)?;
+        unique.key = UniqueKey::Template(template(EXAMPLE, input)?);
     } else if input.peek(token::Paren) {
         let inside;
         parenthesized!(inside in input);
@@ -32,7 +32,7 @@ fn entry(name: &Ident, input: ParseStream<'_>, unique: &mut Unique) -> syn::Resu
         "key" => {
             let example = r#"key = "user:{user_id}""#;
             equals(name, example, input)?;
-            unique.key = key(&string(example, input)?)?;
+            unique.key = UniqueKey::Template(template(example, input)?);
         }
         "within" => {
             equals(name, r#"within = "1h""#, input)?;
@@ -45,9 +45,4 @@ fn entry(name: &Ident, input: ParseStream<'_>, unique: &mut Unique) -> syn::Resu
         }
     }
     Ok(())
-}
-
-fn key(text: &LitStr) -> syn::Result<UniqueKey> {
-    let names = captures(&text.value()).map_err(|why| syn::Error::new(text.span(), why))?;
-    Ok(UniqueKey::Format { text: text.clone(), names })
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
-    QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, LimitRecord,
+    PageRequest, Prune, QueueCounts, QueueSummary, QueueUsage, UsageRequest, WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
-    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement, Transition,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, Limit, LimitScope, NewJob, Queue,
+    QueueError, QueueLimits, QueueName, Receipt, Renewal, Settled, Settlement, Transition,
 };
 
 use super::clock::KitClock;
@@ -85,6 +85,10 @@ impl Queue for KitQueue {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.faulty.announce(announcement).await
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        self.faulty.declare_limits(queue, limits).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {
@@ -161,6 +165,26 @@ impl Admin for KitQueue {
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         let name = queue.clone();
         self.store.call(|queue| async move { queue.resume(&name).await }).await
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        let name = queue.clone();
+        self.store.call(|queue| async move { queue.limits(&name).await }).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        let (name, scope) = (queue.clone(), scope.clone());
+        self.store.call(|queue| async move { queue.set_limit(&name, &scope, limit).await }).await
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        let request = request.clone();
+        self.store.call(|queue| async move { queue.usage(&request).await }).await
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
-    Admin, Announcement, Body, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal,
-    Settled, Settlement, TestClock, Timestamp,
+    Admin, Announcement, Body, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueLimits,
+    QueueName, Receipt, Renewal, Settled, Settlement, TestClock, Timestamp,
 };
 
 use super::aside::Aside;
@@ -163,6 +163,11 @@ impl Queue for Timed {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         let announcement = announcement.clone();
         self.call(|queue| async move { queue.announce(&announcement).await }).await
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        let (name, limits) = (queue.clone(), limits.clone());
+        self.call(|queue| async move { queue.declare_limits(&name, &limits).await }).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {

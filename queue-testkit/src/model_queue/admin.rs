@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
-    QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, LimitRecord, PageRequest,
+    Prune, QueueCounts, QueueSummary, QueueUsage, UsageRequest, WorkerRecord,
 };
 use queue_core::backend::has_ended;
-use queue_core::{Admin, Clock, JobId, JobRecord, QueueError, QueueName, TestClock};
+use queue_core::{Admin, Clock, JobId, JobRecord, Limit, LimitScope, QueueError, QueueName, TestClock};
 
 use super::{ModelQueue, Polled};
 
@@ -83,6 +83,23 @@ impl Admin for ModelQueue {
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.change(|state, _| state.table.resume(queue));
         Ok(())
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        Ok(self.read(|state, _| state.table.limits(queue)))
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        self.change(|state, now| state.table.set_limit(now, queue, scope, limit))
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        Ok(self.read(|state, now| state.table.usage(now, request)))
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {

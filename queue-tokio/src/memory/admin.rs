@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
-    QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, LimitRecord, PageRequest,
+    Prune, QueueCounts, QueueSummary, QueueUsage, UsageRequest, WorkerRecord,
 };
-use queue_core::{JobId, JobRecord, QueueError, QueueName, TestClock};
+use queue_core::{JobId, JobRecord, Limit, LimitScope, QueueError, QueueName, TestClock};
 
 use super::MemoryQueue;
 
@@ -75,6 +75,23 @@ impl Admin for MemoryQueue {
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.0.locked(|state, _| state.table.resume(queue));
         Ok(())
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        Ok(self.0.locked(|state, _| state.table.limits(queue)))
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        self.0.locked(|state, now| state.table.set_limit(now, queue, scope, limit))
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        Ok(self.0.locked(|state, now| state.table.usage(now, request)))
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {

@@ -76,6 +76,7 @@ impl Claimer {
         };
         let mut demand = Demand::of(self.rotation.next(), room.saturating_add(ahead).min(MAX_JOBS))
             .wait(if self.has_failed { WAIT_AFTER_FAILURE } else { LONGEST_WAIT })
+            .startable(room)
             .lease(self.lease)
             .stop(shutdown.stopping())
             .worker(self.worker.clone());

@@ -1,9 +1,9 @@
-//! Checks the fields that a unique key names.
+//! Checks the fields that a unique key or a partition names.
 
 use syn::ext::IdentExt as _;
 
 use crate::diagnostics::Diagnostics;
-use crate::model::{Attribute, Invalid, Parameter, UniqueKey};
+use crate::model::{Attribute, Invalid, Parameter, Template, UniqueKey};
 use crate::text::{list, nearest};
 
 pub(super) fn check(
@@ -11,11 +11,21 @@ pub(super) fn check(
     parameters: &[Result<Parameter, Invalid>],
     diagnostics: &mut Diagnostics,
 ) {
-    let Some(unique) = &attribute.unique else { return };
-    let UniqueKey::Format { text, names } = &unique.key else {
-        return;
-    };
-    // An invalid parameter might be the one that the key names.
+    let key = attribute.unique.as_ref().and_then(|unique| match &unique.key {
+        UniqueKey::Template(template) => Some(template),
+        UniqueKey::Payload => None,
+    });
+    for template in key.into_iter().chain(&attribute.partition) {
+        check_one(template, parameters, diagnostics);
+    }
+}
+
+fn check_one(
+    Template { text, names }: &Template,
+    parameters: &[Result<Parameter, Invalid>],
+    diagnostics: &mut Diagnostics,
+) {
+    // An invalid parameter might be the one that the text names.
     if parameters.iter().any(Result::is_err) {
         return;
     }
