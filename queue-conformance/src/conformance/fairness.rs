@@ -14,7 +14,11 @@ pub(super) async fn q119_a_partition_at_its_limit_holds_up_no_other(harness: &Qu
         return;
     }
     let limits = QueueLimits::each(Limit::running(1)).and_partition("free", Limit::NONE);
-    declare(harness, limits.and_partition("slow", Limit::starts(1, SECOND * 60)).and_partition("shut", Limit::running(0))).await;
+    declare(
+        harness,
+        limits.and_partition("slow", Limit::starts(1, SECOND * 60)).and_partition("shut", Limit::running(0)),
+    )
+    .await;
     harness.push((0..50).map(|number| of("a", number).priority(-9)).collect()).await;
     harness.push((50..60).map(|number| of("slow", number).priority(-9)).collect()).await;
     harness.push((60..70).map(|number| of("shut", number).priority(-9)).collect()).await;
@@ -23,7 +27,11 @@ pub(super) async fn q119_a_partition_at_its_limit_holds_up_no_other(harness: &Qu
 
     let expected = [0, 50, 70, 71, 80, 81, 82];
     expect_eq!(start(harness, 7).await, expected, "what a claim of 7 starts beside partitions with limits");
-    expect_eq!(start(harness, 4).await, [83, 84, 85, 86], "what starts while all partitions but one are at their limits");
+    expect_eq!(
+        start(harness, 4).await,
+        [83, 84, 85, 86],
+        "what starts while all partitions but one are at their limits"
+    );
 
     harness.push(vec![of("c", 90).queue("other")]).await;
     let of_both = harness.claim(Demand::of(["default".into(), "other".into()], 9)).await;
@@ -51,13 +59,19 @@ pub(super) async fn q120_the_partition_with_the_fewest_running_jobs_for_its_weig
 /// Pushes jobs of partitions that are named by letters; `-` is the unnamed one. The ids have numbers from `first` on.
 async fn push(harness: &QueueHarness, first: u32, partitions: &str) {
     let jobs = (first..).zip(partitions.chars());
-    harness.push(jobs.map(|(number, letter)| of(letter.to_string().trim_matches('-'), number)).collect()).await;
+    harness
+        .push(jobs.map(|(number, letter)| of(letter.to_string().trim_matches('-'), number)).collect())
+        .await;
 }
 
 async fn partitions_take_turns(harness: &QueueHarness) {
     push(harness, 0, "aaabbb---c").await;
     let expected = [0, 3, 6, 9, 1, 4, 7, 2, 5, 8];
-    expect_eq!(run_one_by_one(harness, 99).await, expected, "the order of one claimer that runs one job at a time");
+    expect_eq!(
+        run_one_by_one(harness, 99).await,
+        expected,
+        "the order of one claimer that runs one job at a time"
+    );
 
     push(harness, 10, "ccaab-").await;
     let claimed = harness.claim_up_to(99).await;
@@ -67,7 +81,15 @@ async fn partitions_take_turns(harness: &QueueHarness) {
 
     // Priorities order the jobs of a partition, not the partitions.
     let prior = |partition: &str, number: u32, priority| of(partition, number).priority(priority);
-    harness.push(vec![prior("a", 20, 5), prior("a", 21, 3), prior("b", 22, -9), prior("a", 23, 3), prior("b", 24, -10)]).await;
+    harness
+        .push(vec![
+            prior("a", 20, 5),
+            prior("a", 21, 3),
+            prior("b", 22, -9),
+            prior("a", 23, 3),
+            prior("b", 24, -10),
+        ])
+        .await;
     expect_eq!(run_one_by_one(harness, 99).await, [21, 24, 23, 22, 20], "the order with priorities");
 }
 
@@ -123,14 +145,24 @@ async fn a_partition_waits_from_its_first_ready_job_on(harness: &QueueHarness) {
     push(harness, 210, "dea").await;
     harness.ok("`cancel`", harness.queue().cancel(id(210), "enough")).await;
     push(harness, 213, "d").await;
-    expect_eq!(run_one_by_one(harness, 9).await, [211, 212, 213], "a partition that had no ready job for a while");
+    expect_eq!(
+        run_one_by_one(harness, 9).await,
+        [211, 212, 213],
+        "a partition that had no ready job for a while"
+    );
 }
 
 async fn jobs_that_become_ready_at_once_do_so_in_order_of_time(harness: &QueueHarness) {
     let delayed = |partition: &str, number: u32, seconds: u32| of(partition, number).delay(SECOND * seconds);
-    harness.push(vec![delayed("a", 220, 3), delayed("b", 221, 1), delayed("c", 222, 2), delayed("d", 223, 1)]).await;
+    harness
+        .push(vec![delayed("a", 220, 3), delayed("b", 221, 1), delayed("c", 222, 2), delayed("d", 223, 1)])
+        .await;
     harness.advance(SECOND * 5).await;
-    expect_eq!(run_one_by_one(harness, 9).await, [221, 223, 222, 220], "partitions in the order of their due times");
+    expect_eq!(
+        run_one_by_one(harness, 9).await,
+        [221, 223, 222, 220],
+        "partitions in the order of their due times"
+    );
 
     let lease = |partition: &str, number: u32| of(partition, number).max_attempts(9);
     harness.push(vec![lease("a", 230), lease("b", 231), lease("c", 232)]).await;
@@ -138,7 +170,11 @@ async fn jobs_that_become_ready_at_once_do_so_in_order_of_time(harness: &QueueHa
         harness.claim(Demand::new("default", 1).lease(SECOND * seconds)).await;
     }
     harness.advance(SECOND * 5).await;
-    expect_eq!(run_one_by_one(harness, 9).await, [231, 232, 230], "partitions in the order in which their leases expired");
+    expect_eq!(
+        run_one_by_one(harness, 9).await,
+        [231, 232, 230],
+        "partitions in the order in which their leases expired"
+    );
 }
 
 async fn a_job_that_returns_gives_its_partition_a_new_turn(harness: &QueueHarness) {
@@ -188,12 +224,17 @@ async fn equal_partitions_have_equal_shares(harness: &QueueHarness) {
         served.extend(claimed.iter().map(|delivery| delivery.partition.to_string()));
     }
 
-    for (first, length) in (0..served.len()).flat_map(|first| (1..=served.len() - first).map(move |length| (first, length))) {
+    for (first, length) in
+        (0..served.len()).flat_map(|first| (1..=served.len() - first).map(move |length| (first, length)))
+    {
         let run = &served[first..first + length];
         for name in NAMES {
             let of_name = run.iter().filter(|served| *served == name).count();
             let is_fair = (length / 4..=length.div_ceil(4)).any(|share| of_name.abs_diff(share) <= 1);
-            assert!(is_fair, "{of_name} of {length} deliveries from the {first}th on are of partition {name}: {served:?}");
+            assert!(
+                is_fair,
+                "{of_name} of {length} deliveries from the {first}th on are of partition {name}: {served:?}"
+            );
         }
     }
     expect_eq!(served.len(), 80, "the deliveries");

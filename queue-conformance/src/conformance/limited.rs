@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use queue_core::admin::{Filter, LimitRecord, QueueUsage, Usage, UsageRequest};
 use queue_core::{
-    AdminExt as _, Demand, JobId, Limit, LimitScope, NewJob, Partition, QueueErrorKind, QueueLimits, QueueName, Timestamp,
-    Transition,
+    AdminExt as _, Demand, JobId, Limit, LimitScope, NewJob, Partition, QueueErrorKind, QueueLimits,
+    QueueName, Timestamp, Transition,
 };
 
 use super::harness::QueueHarness;
@@ -67,14 +67,14 @@ pub(super) fn scope(partition: &str) -> LimitScope {
 
 /// Declares the limits of the default queue.
 pub(super) async fn declare(harness: &QueueHarness, limits: QueueLimits) {
-    let call = harness.queue().declare_limits(&QueueName::DEFAULT, &limits);
-    harness.ok(format!("`declare_limits` of {limits:?}"), call).await;
+    let (step, queue) = (format!("`declare_limits` of {limits:?}"), QueueName::DEFAULT);
+    harness.ok(step, harness.queue().declare_limits(&queue, &limits)).await;
 }
 
 /// Sets a limit of the default queue, or takes it back.
 pub(super) async fn set(harness: &QueueHarness, scope: LimitScope, limit: Option<Limit>) {
-    let call = harness.queue().set_limit(&QueueName::DEFAULT, &scope, limit);
-    harness.ok(format!("`set_limit` of {scope} to {limit:?}"), call).await;
+    let (step, queue) = (format!("`set_limit` of {scope} to {limit:?}"), QueueName::DEFAULT);
+    harness.ok(step, harness.queue().set_limit(&queue, &scope, limit)).await;
 }
 
 /// Returns the limits of the default queue.

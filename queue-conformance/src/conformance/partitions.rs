@@ -47,8 +47,10 @@ async fn names_are_kept_and_selected(harness: &QueueHarness) {
     expect_eq!(harness.ids(&filter("a").state(State::Executing)).await, [], "the executing jobs of `a`");
     expect_eq!(harness.ids(&filter("b")).await, [], "the jobs of a partition that has none");
     let claimed = harness.claim_up_to(99).await;
-    let found: Vec<_> = claimed.iter().map(|delivery| (delivery.id(), delivery.partition.to_string())).collect();
-    let mut expected: Vec<_> = (0..).zip(&names).map(|(number, name)| (id(number), (*name).to_owned())).collect();
+    let found: Vec<_> =
+        claimed.iter().map(|delivery| (delivery.id(), delivery.partition.to_string())).collect();
+    let mut expected: Vec<_> =
+        (0..).zip(&names).map(|(number, name)| (id(number), (*name).to_owned())).collect();
     expected.push((id(21), String::new()));
     expect_eq!(found, expected, "the deliveries, in turn");
     for delivery in &claimed {
@@ -87,20 +89,33 @@ async fn a_partition_outlives_each_end_of_an_attempt(harness: &QueueHarness) {
     ];
     for end in ends {
         let delivery = harness.claim(Demand::new("default", 1).lease(SECOND)).await;
-        expect_eq!(delivery[0].partition, Partition::new("tenant"), "the partition before the end by {end:?}");
+        expect_eq!(
+            delivery[0].partition,
+            Partition::new("tenant"),
+            "the partition before the end by {end:?}"
+        );
         match end {
             Some(end) => {
-                let followups = vec![NewJob::new("work", json("1")).queue("followups").partition("of the followup")];
+                let followups =
+                    vec![NewJob::new("work", json("1")).queue("followups").partition("of the followup")];
                 let settlement = Settlement::new(delivery[0].lease.clone(), end).followups(followups);
                 harness.settled(vec![settlement]).await;
             }
             None => harness.advance(SECOND).await,
         }
-        expect_eq!(harness.get(id(40)).await.partition, Partition::new("tenant"), "the partition in the record");
+        expect_eq!(
+            harness.get(id(40)).await.partition,
+            Partition::new("tenant"),
+            "the partition in the record"
+        );
     }
     harness.ok("`retry`", harness.queue().retry(id(40))).await;
     let again = harness.claim_one().await;
-    expect_eq!((again.id(), &again.partition), (id(40), &Partition::new("tenant")), "after an operator's retry");
+    expect_eq!(
+        (again.id(), &again.partition),
+        (id(40), &Partition::new("tenant")),
+        "after an operator's retry"
+    );
     let followups = harness.claim(Demand::new("followups", 9)).await;
     let found: Vec<_> = followups.iter().map(|delivery| delivery.partition.as_str()).collect();
     expect_eq!(found, ["of the followup"; 3], "the partition of the followups");
@@ -110,7 +125,8 @@ async fn an_import_keeps_the_partition(harness: &QueueHarness) {
     let mut record = JobRecord::new(id(50), "work".into(), json("{}"));
     (record.partition, record.queue) = (Partition::new("ä b"), "imports".into());
     let exported = record.export().unwrap_or_else(|error| panic!("`export` failed: {error}"));
-    let read = JobRecord::import(&exported).unwrap_or_else(|error| panic!("`JobRecord::import` failed: {error}"));
+    let read =
+        JobRecord::import(&exported).unwrap_or_else(|error| panic!("`JobRecord::import` failed: {error}"));
     expect_eq!(read.partition, record.partition, "the partition in an exported job");
     match harness.queue().import(vec![read]).await {
         Err(error) if error.kind() == QueueErrorKind::Unsupported => return,
@@ -126,11 +142,16 @@ async fn an_import_keeps_the_partition(harness: &QueueHarness) {
 }
 
 async fn names_that_are_not_allowed_are_refused(harness: &QueueHarness) {
-    for (name, said) in [("p".repeat(129), "`partition` has 129 bytes"), ("a\nb".into(), "`partition` has '\\n' in it")] {
+    for (name, said) in
+        [("p".repeat(129), "`partition` has 129 bytes"), ("a\nb".into(), "`partition` has '\\n' in it")]
+    {
         let push = harness.queue().push(vec![job(60).id(id(60)), of(&name, 61)]);
         let error = harness.fails_with(QueueErrorKind::Invalid, "a push of such a partition", push).await;
         let text = queue_core::backend::error_chain(&error);
-        assert!(text.contains(said) && text.contains('1'), "the error must name the job and the field: {text}");
+        assert!(
+            text.contains(said) && text.contains('1'),
+            "the error must name the job and the field: {text}"
+        );
         let stored = harness.ok("`get`", harness.queue().get(id(60))).await;
         expect_eq!(stored.is_none(), true, "of a refused batch, nothing is stored");
     }

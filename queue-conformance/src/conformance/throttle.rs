@@ -22,7 +22,11 @@ pub(super) async fn q122_a_throttle_holds_the_partition_of_its_job(harness: &Que
 async fn throttle(harness: &QueueHarness, partition: &str, at: Timestamp) {
     let demand = Demand::new("default", 1).lease(SECOND * 1000);
     let claimed = harness.claim(demand).await;
-    expect_eq!(claimed.iter().map(|job| job.partition.as_str()).collect::<Vec<_>>(), [partition], "the job to throttle");
+    expect_eq!(
+        claimed.iter().map(|job| job.partition.as_str()).collect::<Vec<_>>(),
+        [partition],
+        "the job to throttle"
+    );
     harness.settle(&claimed[0], Transition::Throttle { at }).await;
 }
 
@@ -33,9 +37,17 @@ async fn a_hold_lasts_until_its_instant(harness: &QueueHarness) {
     throttle(harness, "a", at).await;
 
     let record = harness.is(id(0), State::Scheduled).await;
-    expect_eq!((record.run_at, record.attempt, record.errors.len()), (at, 0, 0), "time, attempts and errors of the job");
+    expect_eq!(
+        (record.run_at, record.attempt, record.errors.len()),
+        (at, 0, 0),
+        "time, attempts and errors of the job"
+    );
     let held = usage_of(harness, "a").await.unwrap_or_default();
-    expect_eq!((held.ready, held.running, held.next_start), (1, 0, Some(at)), "the usage of the held partition");
+    expect_eq!(
+        (held.ready, held.running, held.next_start),
+        (1, 0, Some(at)),
+        "the usage of the held partition"
+    );
     expect_eq!(start(harness, 9).await, [2, 3], "the jobs of the other partitions");
     harness.push(vec![of("a", 4).priority(-9)]).await;
     harness.ok("`retry` of the throttled job", harness.queue().retry(id(0))).await;
@@ -61,7 +73,11 @@ async fn a_hold_only_grows(harness: &QueueHarness) {
         harness.settle(delivery, Transition::Throttle { at }).await;
     }
     harness.is(id(12), State::Available).await;
-    expect_eq!(usage_of(harness, "c").await.and_then(|usage| usage.next_start), Some(long), "the end of the hold");
+    expect_eq!(
+        usage_of(harness, "c").await.and_then(|usage| usage.next_start),
+        Some(long),
+        "the end of the hold"
+    );
     harness.advance(SECOND * 20 - MICROSECOND).await;
     harness.nothing_is_ready().await;
     harness.advance(MICROSECOND).await;

@@ -25,21 +25,30 @@ async fn of_queue(harness: &QueueHarness, request: UsageRequest) -> QueueUsage {
 
 /// Returns the usage in words: the queue, then each partition, with ready and running jobs.
 fn shown(usage: &QueueUsage) -> String {
-    let partitions = usage.partitions.iter().map(|listed| {
-        format!(", {:?} {}+{}", listed.partition, listed.usage.ready, listed.usage.running)
-    });
+    let partitions = usage
+        .partitions
+        .iter()
+        .map(|listed| format!(", {:?} {}+{}", listed.partition, listed.usage.ready, listed.usage.running));
     format!("{}+{}{}", usage.total.ready, usage.total.running, partitions.collect::<String>())
 }
 
 async fn a_plain_queue_has_the_unnamed_partition(harness: &QueueHarness) {
     let plain = || UsageRequest::of("plain");
     let empty = of_queue(harness, plain()).await;
-    expect_eq!((shown(&empty).as_str(), &empty.queue, empty.at), ("0+0", &"plain".into(), harness.now()), "of no job");
+    expect_eq!(
+        (shown(&empty).as_str(), &empty.queue, empty.at),
+        ("0+0", &"plain".into(), harness.now()),
+        "of no job"
+    );
     harness.push((0..3).map(|number| job(number).id(id(number)).queue("plain")).collect()).await;
     harness.push(vec![job(3).id(id(3)).queue("plain").delay(SECOND * 2)]).await;
     let running = harness.claim(Demand::new("plain", 1).lease(SECOND)).await;
     expect_eq!(shown(&of_queue(harness, plain()).await), "2+1, \"\" 2+1", "of a plain queue");
-    expect_eq!(shown(&of_queue(harness, plain().partition("a")).await), "2+1", "of a partition that has no job");
+    expect_eq!(
+        shown(&of_queue(harness, plain().partition("a")).await),
+        "2+1",
+        "of a partition that has no job"
+    );
     harness.settle(&running[0], Transition::complete()).await;
     harness.claim(Demand::new("plain", 1).lease(SECOND)).await;
     // The lease expires and the delayed job becomes due, and no other call notices it.
@@ -48,7 +57,8 @@ async fn a_plain_queue_has_the_unnamed_partition(harness: &QueueHarness) {
 }
 
 async fn the_fullest_partition_is_first(harness: &QueueHarness) {
-    let limits = QueueLimits::each(Limit::running(4)).and_total(Limit::running(9).and_starts(60, SECOND).burst(60));
+    let limits =
+        QueueLimits::each(Limit::running(4)).and_total(Limit::running(9).and_starts(60, SECOND).burst(60));
     let limits = limits.and_partition("half", Limit::running(2)).and_partition("full", Limit::running(1));
     declare(harness, limits.and_partition("open", Limit::NONE)).await;
     let partitions = ["full", "half", "most", "open", "full", "half", "most", "most", "less", "rest"];
@@ -62,11 +72,26 @@ async fn the_fullest_partition_is_first(harness: &QueueHarness) {
 
     let expected = "2+8, \"full\" 1+1, \"half\" 0+2, \"most\" 1+2, \"less\" 0+1, \"rest\" 0+1, \"open\" 0+1";
     expect_eq!(shown(&usage), expected, "ready and running jobs, the fullest partition first");
-    expect_eq!(usage.total.limit, Limit::running(9).and_starts(60, SECOND).burst(60), "the limit of the queue");
+    expect_eq!(
+        usage.total.limit,
+        Limit::running(9).and_starts(60, SECOND).burst(60),
+        "the limit of the queue"
+    );
     let of_partitions: Vec<_> = usage.partitions.iter().map(|listed| listed.usage.limit).collect();
-    let expected = [Limit::running(1), Limit::running(2), Limit::running(4), Limit::running(4), Limit::running(4), Limit::NONE];
+    let expected = [
+        Limit::running(1),
+        Limit::running(2),
+        Limit::running(4),
+        Limit::running(4),
+        Limit::running(4),
+        Limit::NONE,
+    ];
     expect_eq!(of_partitions, expected, "the limits in force");
-    expect_eq!(usage.total.next_start.is_none_or(|at| at > now), true, "an instant that is not in the future");
+    expect_eq!(
+        usage.total.next_start.is_none_or(|at| at > now),
+        true,
+        "an instant that is not in the future"
+    );
     let first = of_queue(harness, UsageRequest::of("default").limit(2)).await;
     expect_eq!(shown(&first), "2+8, \"full\" 1+1, \"half\" 0+2", "with a limit of two partitions");
     let one = of_queue(harness, UsageRequest::of("default").partition("less")).await;
@@ -86,7 +111,11 @@ async fn numbers_are_exact_after_random_calls(harness: &QueueHarness) {
     for step in 0..60_u32 {
         let name = NAMES[random.usize(0..NAMES.len())];
         match random.u32(0..8) {
-            0..3 => drop(harness.push((0..3).map(|n| of(name, 1000 + step * 3 + n).delay(SECOND * (n % 2))).collect()).await),
+            0..3 => drop(
+                harness
+                    .push((0..3).map(|n| of(name, 1000 + step * 3 + n).delay(SECOND * (n % 2))).collect())
+                    .await,
+            ),
             3..5 => {
                 let demand = Demand::new("default", random.usize(1..5)).lease(SECOND * random.u32(1..6));
                 held.extend(harness.claim(demand).await);
