@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use queue_core::backend::decode_result;
 use queue_core::{
-    Body, FailureCause, Job, JobFacts, JobId, JobRecord, Outcome, Settled, Timestamp, Transition,
+    Body, FailureCause, Job, JobFacts, JobId, JobRecord, Outcome, Partition, Settled, Timestamp, Transition,
 };
 
 /// One attempt that was made.
@@ -14,6 +14,8 @@ use queue_core::{
 pub struct AttemptReport {
     /// Which attempt of which job.
     pub facts: JobFacts,
+    /// The part of its queue to which the job belongs.
+    pub partition: Partition,
     /// The job's body.
     pub body: Body,
     /// When the attempt began.
@@ -73,6 +75,23 @@ impl Run {
     #[must_use]
     pub fn attempts_of<J: Job>(&self) -> usize {
         self.attempts.iter().filter(|attempt| attempt.facts.name == J::NAME).count()
+    }
+
+    /// Returns the greatest number of attempts of a partition that began within any span of this length, wherever it begins.
+    ///
+    /// A limit on starts holds if no such span has more of them than the limit allows. Attempts of all queues count, since a run
+    /// of a test has few.
+    #[must_use]
+    pub fn starts_within(&self, partition: impl Into<Partition>, span: Duration) -> usize {
+        let partition = partition.into();
+        let of_partition = self.attempts.iter().filter(|attempt| attempt.partition == partition);
+        let mut starts: Vec<_> = of_partition.map(|attempt| attempt.started_at).collect();
+        starts.sort();
+        let within = |(first, begin): (usize, &Timestamp)| {
+            let end = begin.saturating_add(span);
+            starts.iter().skip(first).take_while(|start| **start < end).count()
+        };
+        starts.iter().enumerate().map(within).max().unwrap_or(0)
     }
 
     /// Returns the result of the last attempt that completed a job of type `J`.

@@ -53,6 +53,7 @@ mod in_flight;
 mod job;
 mod lane;
 mod lifecycle;
+mod limits;
 mod prefetch;
 mod process;
 mod renewer;
@@ -78,7 +79,7 @@ use async_trait::async_trait;
 use futures_util::future::join3;
 use queue_core::{
     BoxError, Delivery, Discarded, Job, Jobs, Layer, MakeSpan, Observer, OnDiscard, Problem, Queue,
-    QueueName, Runtime, Services, Worker, WorkerId,
+    QueueLimits, QueueName, Runtime, Services, Worker, WorkerId,
 };
 use tokio::sync::mpsc;
 
@@ -205,6 +206,31 @@ impl QueueService {
         self
     }
 
+    /// Sets the limits of a queue that the service serves: how many jobs of the queue and of each of its partitions run at once, and
+    /// how many start in a window of time. They bind the workers of all processes.
+    ///
+    /// The service declares them at its start, before its first claim, instead of those that a program has declared for the queue
+    /// before. Limits that an operator has set by [`Admin::set_limit`](queue_core::Admin::set_limit) have precedence. A service
+    /// without limits for a queue leaves the limits of the queue as they are; to remove them, declare
+    /// [`QueueLimits::none`]. If the queue stores no limits, the service fails at its start.
+    ///
+    /// ```
+    /// # use queue_core::{Limit, QueueLimits, jobs};
+    /// # use queue_tokio::{MemoryQueue, QueueService};
+    /// # use std::time::Duration;
+    /// let second = Duration::from_secs(1);
+    /// let service = QueueService::new(MemoryQueue::new(), jobs![])
+    ///     .queues(["webhooks"])
+    ///     .limit("webhooks", QueueLimits::each(Limit::starts(5, second)).and_total(Limit::running(50)));
+    /// ```
+    #[must_use]
+    pub fn limit(mut self, queue: impl Into<QueueName>, limits: QueueLimits) -> Self {
+        let queue = queue.into();
+        self.settings.limits.retain(|(other, _)| *other != queue);
+        self.settings.limits.push((queue, limits));
+        self
+    }
+
     /// Sets the length of leases, which are renewed after a third of it. If it is below 3 ms, `build` reports a problem.
     ///
     /// With `Duration::MAX` leases never expire: a job whose worker dies stays leased until an operator deletes it.
@@ -290,10 +316,6 @@ impl QueueService {
         lifecycle::log_start(&self.settings, &*self.queue, &self.jobs);
         let (unsettled, incoming) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(parts, context, unsettled));
-        for (number, lane) in shared.lanes().iter().enumerate() {
-            lane.open();
-            worker::start(&shared, number);
-        }
         shared.tasks().spawn("resettler", Resettler::new(shared.clone(), incoming).run());
         let apart = join3(
             Renewer::new(shared.clone()).run(),
@@ -309,6 +331,14 @@ impl QueueService {
             });
         });
         shared
+    }
+
+    /// Lets the lanes claim.
+    fn open_lanes(shared: &Arc<Shared>) {
+        for (number, lane) in shared.lanes().iter().enumerate() {
+            lane.open();
+            worker::start(shared, number);
+        }
     }
 }
 
@@ -331,6 +361,7 @@ impl HostedService for QueueService {
             problems
                 .push(Problem::new(format!("the service `{}` names no queue to serve", self.settings.name)));
         }
+        problems.extend(limits::problems(&self.settings));
         problems
     }
 
@@ -361,6 +392,12 @@ impl HostedService for QueueService {
     async fn run(&mut self, context: &HostContext) -> Result<(), BoxError> {
         let shared = self.begin(context);
         let _guard = stop::EndOnDrop::new(shared.clone());
+        tokio::select! {
+            biased;
+            () = context.ending() => {}
+            declared = limits::declare(&shared) => declared?,
+        }
+        Self::open_lanes(&shared);
         tokio::select! {
             biased;
             () = context.ending() => {}

@@ -75,6 +75,7 @@ impl TestKit {
     async fn attempt(&self, attempt: Attempt) -> Result<Option<AttemptReport>, KitError> {
         let delivery = attempt.delivery();
         let (facts, body) = (JobFacts::from(delivery), delivery.body.clone());
+        let partition = delivery.partition.clone();
         let (started_at, began) = (self.now(), Instant::now());
         // A job that was cancelled while it was held is not run, as in the hosted loop.
         let (settlement, is_recorded, outcome) = match attempt.interrupt().reason() {
@@ -102,6 +103,7 @@ impl TestKit {
         let note = self.note_on(&outcome, ended_at.since(started_at), began.elapsed());
         let report = AttemptReport {
             facts,
+            partition,
             body,
             started_at,
             ended_at,

@@ -1,7 +1,12 @@
 //! Reading the store: its jobs, its queues, and when something is due next.
 
-use queue_core::admin::{Filter, QueueCounts};
-use queue_core::{Admin as _, AdminExt as _, JobRecord, QueueError, QueueName, Tick, Timestamp};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use queue_core::admin::{Filter, QueueCounts, QueueUsage, Usage, UsageRequest};
+use queue_core::{
+    Admin as _, AdminExt as _, JobRecord, QueueError, QueueErrorKind, QueueName, Tick, Timestamp,
+};
 
 use super::timed::Timed;
 
@@ -66,6 +71,7 @@ impl Timed {
             return Ok(model.next_due().map_or(NextEvent::Never, NextEvent::At));
         }
         let mut next = NextEvent::Never;
+        let mut limits = LimitsOfQueues::new(self);
         for job in self.unfinished_of(&counts).await? {
             let due = job.lease_expires_at.unwrap_or(job.run_at);
             if ignores_ticks && due > now && Tick::waits_in(&job.queue) {
@@ -74,10 +80,48 @@ impl Timed {
             if due > now {
                 next = next.or(NextEvent::At(due));
             } else if !counts.iter().any(|counts| counts.paused && counts.queue == job.queue) {
-                next = NextEvent::Now;
+                next = next.or(limits.next_start(&job, now).await?);
             }
         }
         Ok(next)
+    }
+}
+
+/// When limits let ready jobs start.
+struct LimitsOfQueues<'a> {
+    store: &'a Timed,
+    /// The queues that were read, each with its partitions. A queue without limits has none.
+    read: HashMap<QueueName, Option<QueueUsage>>,
+}
+
+impl<'a> LimitsOfQueues<'a> {
+    fn new(store: &'a Timed) -> Self {
+        Self { store, read: HashMap::new() }
+    }
+
+    /// Returns when limits let a ready job start. If a limit on running jobs holds it, that is no event of its own: the end of
+    /// another job comes first.
+    async fn next_start(&mut self, job: &JobRecord, now: Timestamp) -> Result<NextEvent, QueueError> {
+        let usage = match self.read.entry(job.queue.clone()) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(unread) => unread.insert(usage_of(self.store, &job.queue).await?),
+        };
+        let Some(usage) = usage else { return Ok(NextEvent::Now) };
+        let of_job = usage.partitions.iter().find(|listed| listed.partition == job.partition);
+        let scopes = || [&usage.total].into_iter().chain(of_job.map(|listed| &listed.usage));
+        if scopes().any(Usage::is_full) {
+            return Ok(NextEvent::Never);
+        }
+        let starts = scopes().filter_map(|scope| scope.next_start).filter(|at| *at > now);
+        Ok(starts.max().map_or(NextEvent::Now, NextEvent::At))
+    }
+}
+
+async fn usage_of(store: &Timed, queue: &QueueName) -> Result<Option<QueueUsage>, QueueError> {
+    let request = UsageRequest::of(queue).limit(usize::MAX);
+    match store.call(|queue| async move { queue.usage(&request).await }).await {
+        Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(None),
+        usage => usage.map(Some),
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::future::poll_fn;
 use queue_core::backend::error_chain;
 use queue_core::{
     Announcement, Delivery, Demand, Environment, Event, Heartbeat, Queue, QueueCall, QueueError,
-    QueueErrorKind, Renewal, Runtime, Settled, StopSignal, Timestamp,
+    QueueErrorKind, QueueLimits, QueueName, Renewal, Runtime, Settled, StopSignal, Timestamp,
 };
 
 use super::finished::Finished;
@@ -137,6 +137,17 @@ impl Client {
         limit: Duration,
     ) -> Result<(), QueueError> {
         within(self.queue.announce(announcement), self.sleep(limit)).await
+    }
+
+    /// Declares the limits of a queue.
+    pub(super) async fn declare_limits(
+        &self,
+        queue: &QueueName,
+        limits: &QueueLimits,
+    ) -> Result<(), QueueError> {
+        let answer = within(self.queue.declare_limits(queue, limits), self.sleep(ANSWER)).await;
+        self.report("declare_limits", answer.as_ref().err());
+        answer
     }
 
     /// Returns the current instant, or `None` if there is no observer.

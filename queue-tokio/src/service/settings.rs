@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{Lease, OnDiscard, QueueName, WorkerId};
+use queue_core::{Lease, OnDiscard, QueueLimits, QueueName, WorkerId};
 
 use super::process::default_worker;
 
@@ -23,6 +23,8 @@ pub(super) struct Settings {
     /// How many jobs are prefetched, if the user has set it.
     pub(super) prefetch: Option<usize>,
     pub(super) queues: Vec<(QueueName, u32)>,
+    /// The limits that the service declares at its start.
+    pub(super) limits: Vec<(QueueName, QueueLimits)>,
     pub(super) lease: Duration,
     pub(super) grace: Duration,
     /// The job to store when a job of the service is discarded that names none itself.
@@ -38,6 +40,7 @@ impl Settings {
             concurrency: 16,
             prefetch: None,
             queues: queues.into_iter().map(|queue| (queue, 1)).collect(),
+            limits: Vec::new(),
             lease: Lease::DEFAULT_LENGTH,
             grace: Duration::from_secs(5),
             on_discard: None,

@@ -20,6 +20,7 @@ mod inbox;
 mod job_check;
 mod kit;
 mod leases;
+mod limits;
 mod memory;
 mod prefetch;
 mod progress;
