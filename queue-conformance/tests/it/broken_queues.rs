@@ -208,6 +208,8 @@ bugs! {
     q88 one_reason_of_several: explain::FirstReasonOnly;
     /// T10, Q88
     q88 a_reason_that_is_not_true: explain::AlwaysPaused;
+    /// T10, Q88
+    q88 a_limit_that_is_no_reason: explain::LimitsForgotten;
     /// T10, Q100
     q100 a_worker_kept_after_its_lease: workers::WorkerKept;
     /// T10, Q101
@@ -308,6 +310,14 @@ bugs! {
     q57 followups_that_wait_for_room: room::FollowupsWait;
     /// T10, Q55
     q55 renewals_of_thirty_seconds: lease::RenewsByTheDefault;
+    /// T10, Q55
+    q55 random_deliveries_grouped_by_partition: partitions::Grouped;
+    /// T10, Q55
+    q55 a_counter_that_no_random_expiry_decreases: partitions::CountsUntilSettled;
+    /// T10, Q56
+    q56 one_job_more_than_the_limit_among_many: limits::OneMore;
+    /// T10, Q56
+    q56 a_token_bucket_among_many: limits::TokenBucket;
     /// T10, Q56
     q56 a_delivery_made_twice_among_many: claim::DeliversTwice;
 }
