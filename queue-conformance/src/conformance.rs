@@ -28,24 +28,31 @@ mod discard;
 mod edges;
 mod explain;
 mod factory;
+mod fairness;
 mod harness;
 mod history;
 mod import;
 mod inspect;
 pub(crate) mod jobs;
 mod lease;
+mod limited;
+mod limits;
 mod list;
 mod model;
 mod operate;
 mod order;
+mod partitions;
 mod payload;
 mod progress;
 mod push;
+mod rates;
 mod results;
 mod schedule;
 mod settle;
 mod summary;
+mod throttle;
 mod unique;
+mod usage;
 mod waiter;
 mod waiting;
 mod workers;
@@ -182,6 +189,28 @@ laws! {
         q50_a_key_is_free_after_its_job_finished,
         q51_replace_updates_a_job_that_has_not_started_and_follows_one_that_has,
         q58_a_followup_may_take_the_key_that_its_parents_end_frees,
+    }
+    limits {
+        q115_no_more_jobs_run_than_a_limit_allows,
+        q116_what_ends_a_lease_frees_its_place_and_wakes_a_claim,
+        q121_limits_change_while_jobs_run_and_are_remembered,
+    }
+    rates {
+        q117_no_window_has_more_starts_than_a_rate_allows,
+        q118_a_claim_wakes_when_a_rate_or_a_hold_allows_the_next_start,
+    }
+    fairness {
+        q119_a_partition_at_its_limit_holds_up_no_other,
+        q120_the_partition_with_the_fewest_running_jobs_for_its_weight_is_served_next,
+    }
+    throttle {
+        q122_a_throttle_holds_the_partition_of_its_job,
+    }
+    usage {
+        q123_usage_at_rest_has_the_number_of_live_leases,
+    }
+    partitions {
+        q124_a_job_keeps_its_partition_and_a_filter_selects_by_it,
     }
     edges {
         q91_numbers_that_are_not_finite_are_refused,

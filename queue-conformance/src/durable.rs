@@ -55,6 +55,7 @@ mod held;
 mod hold;
 mod killed;
 mod killed_load;
+mod limits;
 mod opening;
 mod operation;
 mod outage;
@@ -123,6 +124,9 @@ laws! {
         }
         text {
             d31_an_error_text_that_the_store_cannot_hold_is_stored_with_replacements,
+        }
+        limits {
+            d36_limits_survive_a_restart_and_killed_workers,
         }
         unit {
             d12_a_units_effects_and_its_completion_are_one_commit,

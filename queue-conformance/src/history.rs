@@ -24,6 +24,14 @@
 //! - First deliveries are ordered by priority, then time, then push, as far as the clients can know that order. A delayed job
 //!   counts from half a second after a claim could first make it ready: until then that claim's transaction may be in flight.
 //!
+//! [`check_limits`] adds the rules of limits that were in force throughout:
+//!
+//! - No more leases of a queue or a partition are live at one instant than allowed. A lease counts only while it certainly is
+//!   live: from the answer of its claim until the call of its settlement, and only if a later call began before its expiry. So
+//!   the clocks of clients need no tolerance; what is not certain is not counted.
+//! - No window has more starts than allowed. The instant of a start is that of the backend's clock: the end of the lease as
+//!   delivered, minus its length. So the clocks of clients do not matter.
+//!
 //! There are no events for operators' calls: a history in which an operator cancels, retries, pauses or deletes fails.
 
 mod checker;
@@ -36,7 +44,7 @@ mod violation;
 use queue_core::{Fence, JobId, JobRecord, State};
 use serde::{Deserialize, Serialize};
 
-pub use checker::check;
+pub use checker::{check, check_limits};
 pub use event::{Event, EventKind};
 pub use outcome::KnownOutcome;
 pub use pushed::Pushed;

@@ -11,7 +11,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use queue_core::admin::{Filter, PageRequest};
-use queue_core::{Admin, Delivery, Demand, Heartbeat, QueueError, Renewal, Settlement, Transition};
+use queue_core::{
+    Admin, Delivery, Demand, Heartbeat, Limit, QueueError, QueueErrorKind, QueueLimits, QueueName, Renewal,
+    Settlement, Transition,
+};
 use tokio::task::{JoinHandle, yield_now};
 
 use super::jobs::{SECOND, id, job};
@@ -22,18 +25,43 @@ const PUSHERS: u32 = 3;
 const BATCHES: u32 = 12;
 const WORKERS: u64 = 4;
 
+/// The partitions of a queue with limits.
+const PARTITIONS: [&str; 4] = ["", "a", "b", "c"];
+
 /// How much virtual time may pass before unfinished jobs count as lost.
 const PATIENCE: u64 = 3_000;
 
+/// Returns whether the queue has limits.
+pub(super) async fn has_limits(fixture: &Arc<dyn Fixture>) -> bool {
+    match fixture.queue().limits(&QueueName::DEFAULT).await {
+        Ok(_) => true,
+        Err(error) if error.kind() == QueueErrorKind::Unsupported => false,
+        Err(error) => panic!("`limits` failed: {error}"),
+    }
+}
+
+/// Returns limits that the clients often reach.
+pub(super) fn limits() -> QueueLimits {
+    let limits = QueueLimits::total(Limit::running(5)).and_each(Limit::running(2));
+    let limits = limits.and_partition("a", Limit::starts(3, SECOND * 6));
+    limits.and_partition("b", Limit::running(1).and_starts(4, SECOND * 5).burst(2))
+}
+
 /// Runs the clients on a fresh queue until every job has finished, and returns their history.
-pub(super) async fn record(fixture: &Arc<dyn Fixture>, seed: u64) -> History {
+///
+/// With limits, the jobs are in partitions, and some attempts end by a throttle.
+pub(super) async fn record(fixture: &Arc<dyn Fixture>, seed: u64, limits: &QueueLimits) -> History {
     let journal = Arc::new(Journal {
         fixture: fixture.clone(),
         queue: fixture.queue(),
         order: AtomicU64::new(0),
         events: Mutex::default(),
         is_over: AtomicBool::new(false),
+        has_partitions: !limits.is_empty(),
     });
+    if journal.has_partitions {
+        succeeded("declare_limits", journal.queue.declare_limits(&QueueName::DEFAULT, limits).await);
+    }
     let pushers: Vec<_> =
         (0..PUSHERS).map(|number| tokio::spawn(push(journal.clone(), number, seed))).collect();
     let workers: Vec<_> =
@@ -91,6 +119,7 @@ struct Journal {
     order: AtomicU64,
     events: Mutex<Vec<Event>>,
     is_over: AtomicBool,
+    has_partitions: bool,
 }
 
 impl Journal {
@@ -119,7 +148,9 @@ async fn push(journal: Arc<Journal>, pusher: u32, seed: u64) {
         let jobs = (0..random.u32(1..6)).map(|place| {
             let number = (pusher * BATCHES + batch) * 8 + place;
             let (priority, delay) = (random.i32(-1..=1), SECOND * random.u32(0..6).saturating_sub(3));
-            job(number).id(id(number)).priority(priority).delay(delay).max_attempts(4)
+            let partition = if journal.has_partitions { PARTITIONS[random.usize(0..4)] } else { "" };
+            let job = job(number).id(id(number)).partition(partition);
+            job.priority(priority).delay(delay).max_attempts(4)
         });
         let jobs: Vec<_> = jobs.collect();
         let pushed = Pushed::batch(&jobs);
@@ -179,6 +210,7 @@ async fn settle(journal: &Journal, delivery: &Delivery, random: &mut Rng) {
         0..9 => Transition::complete(),
         9..12 => Transition::Retry { at, error: "no".into() },
         12 => Transition::Snooze { at, error: None },
+        13 if journal.has_partitions => Transition::Throttle { at },
         13 => Transition::Snooze { at, error: Some("unknown".into()) },
         14..16 => Transition::Release,
         16 => Transition::Discard { error: "never".into() },

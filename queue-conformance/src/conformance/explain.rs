@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use queue_core::admin::Reason;
-use queue_core::{Announcement, Demand, JobId, Lease, QueueErrorKind, State};
+use queue_core::{Announcement, Demand, JobId, Lease, Limit, LimitScope, QueueErrorKind, QueueLimits, State};
 
 use super::harness::{QueueHarness, ids_of};
 use super::jobs::{SECOND, id, job, queue};
+use super::limited::{declare, has_limits, of, set};
 use super::operate::brought_to;
 use crate::law::expect_eq;
 
@@ -70,6 +71,58 @@ pub(super) async fn q88_an_explanation_has_every_true_reason_and_no_other(harnes
     }
     let explained = async { harness.queue().explain(id(99)).await };
     harness.fails_with(QueueErrorKind::NotFound, "`explain` of an unknown job", explained).await;
+    limits_are_reasons(harness, announces).await;
+}
+
+/// A ready job that a limit holds has the reasons with the workers that run the other jobs, and does not wait for a worker.
+async fn limits_are_reasons(harness: &QueueHarness, announces: bool) {
+    if !has_limits(harness).await {
+        return;
+    }
+    if announces {
+        announce(harness, "a/1/default", "default", "work", SECOND * 100_000).await;
+    }
+    let limits = QueueLimits::total(Limit::running(3)).and_each(Limit::running(2));
+    declare(harness, limits.and_partition("r", Limit::starts(1, SECOND * 9))).await;
+    let pushed = (20..).zip(["a", "a", "a", "r", "r", "s"]);
+    harness.push(pushed.map(|(number, partition)| of(partition, number)).collect()).await;
+    expect_eq!(reasons(harness, 20).await, ["waiting"], "of a ready job that no limit holds");
+    let held = Demand::new("default", 1).lease(SECOND * 1000);
+    for worker in ["b/1/x", "c/1/y"] {
+        harness.claim(held.clone().worker(worker)).await;
+    }
+    expect_eq!(
+        reasons(harness, 24).await,
+        ["rate_limited"],
+        "of a job whose partition may not start one yet"
+    );
+    expect_eq!(reasons(harness, 25).await, ["waiting"], "of a job of another partition");
+    let started = harness.claim(held.clone().worker("a/1/default")).await;
+    expect_eq!(ids_of(&started), [id(25)], "the job that waited for a worker only");
+    expect_eq!(reasons(harness, 21).await, ["at_limit"], "of a job of a queue that is at its limit");
+    expect_eq!(reasons(harness, 24).await, ["at_limit", "rate_limited"], "of a job that two limits hold");
+    let text = sentences(harness, 21).await;
+    let expected =
+        "the queue `default` is at its limit: 3 of 3 running, held by `a/1/default`, `b/1/x`, `c/1/y`";
+    expect_eq!(text, expected, "the sentence of a full queue");
+
+    set(harness, LimitScope::Queue, Some(Limit::running(4))).await;
+    harness.claim(held.worker("b/1/x")).await;
+    set(harness, LimitScope::Queue, Some(Limit::NONE)).await;
+    let expected = "partition `a` of the queue `default` is at its limit: 2 of 2 running, held by `b/1/x`";
+    expect_eq!(sentences(harness, 22).await, expected, "the sentence of a full partition");
+    let until = harness.now().saturating_add(SECOND * 9);
+    let expected =
+        format!("the rate of partition `r` of the queue `default` allows the next start at {until}");
+    expect_eq!(sentences(harness, 24).await, expected, "the sentence of a rate");
+    harness.ok("`pause`", harness.queue().pause(&queue("default"))).await;
+    expect_eq!(reasons(harness, 22).await, ["paused", "at_limit"], "of a job of a paused queue, too");
+}
+
+/// Returns all reasons of a job as sentences.
+async fn sentences(harness: &QueueHarness, number: u32) -> String {
+    let reasons = harness.ok(format!("`explain` of job {number}"), harness.queue().explain(id(number))).await;
+    reasons.iter().map(Reason::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// Announces a worker. Returns whether the queue stores announcements.
@@ -110,6 +163,8 @@ fn name(reason: &Reason) -> &'static str {
         Reason::Paused { .. } => "paused",
         Reason::Unserved { .. } => "unserved",
         Reason::UnknownName { .. } => "unknown_name",
+        Reason::AtLimit { .. } => "at_limit",
+        Reason::RateLimited { .. } => "rate_limited",
         Reason::Waiting { .. } => "waiting",
         other => panic!("a reason that the suite does not know: {other:?}"),
     }

@@ -2,11 +2,14 @@
 
 mod call;
 mod compare;
+mod limits;
 mod shrink;
 
 use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use queue_core::{QueueLimits, QueueName};
 
 use super::clients;
 use super::factory::FixtureFactory;
@@ -77,17 +80,27 @@ fn setting(name: &str, default: u64) -> u64 {
 }
 
 /// Q56: Under concurrency: no job lost, no two live holders of one job, no finished job delivered again, fences that grow,
-/// and order kept within what concurrency allows.
+/// no more live leases and no more starts than limits allow, and order kept within what concurrency allows.
 pub(super) async fn q56_a_history_of_many_clients_obeys_the_contract(harness: &QueueHarness) {
     const ROUNDS: u64 = 3;
     let first = setting("QUEUE_CONFORMANCE_SEED", 0);
     for seed in first..first.saturating_add(ROUNDS) {
         harness.note(format!("many clients at once, seed {seed}"));
-        let fixture = harness.factory().make().await;
-        let history = clients::record(&fixture, seed).await;
-        harness.note(format!("the history of many clients at once, seed {seed}"));
-        if let Err(wrong) = history::check(&history) {
-            panic!("{wrong} (seed {seed})");
+        obeys(harness, seed, &QueueLimits::none()).await;
+        if clients::has_limits(&harness.factory().make().await).await {
+            obeys(harness, seed, &clients::limits()).await;
         }
+    }
+}
+
+/// Runs many clients on a fresh queue with limits, and checks their history.
+async fn obeys(harness: &QueueHarness, seed: u64, limits: &QueueLimits) {
+    let fixture = harness.factory().make().await;
+    let history = clients::record(&fixture, seed, limits).await;
+    harness.note(format!("the history of many clients at once, seed {seed}, limits {limits:?}"));
+    let checked =
+        history::check(&history).and_then(|()| history::check_limits(&history, &QueueName::DEFAULT, limits));
+    if let Err(wrong) = checked {
+        panic!("{wrong} (seed {seed}, limits {limits:?})");
     }
 }

@@ -40,13 +40,11 @@ pub(super) fn length() -> Option<Duration> {
 
 pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(harness: &StoreHarness) {
     let queue = harness.open().await;
-    let mut fleet = Fleet::start(harness);
+    let mut fleet = Fleet::start(harness, PRODUCERS);
     let start = Instant::now();
     let is_over = |kills| length().map_or(kills >= KILLS, |length| start.elapsed() >= length);
     while !is_over(fleet.kills) {
-        // The interval to the next event of a Poisson process.
-        sleep(BETWEEN_KILLS.mul_f64(-(1.0 - fleet.random.f64()).ln())).await;
-        fleet.kill_one().await;
+        fleet.kill_one_later().await;
     }
     fleet.stop(false).await;
     drain(harness, &*queue).await;
@@ -63,7 +61,7 @@ pub(super) async fn d5_workers_killed_in_mid_load_lose_no_job(harness: &StoreHar
 }
 
 /// Waits until no job is unfinished.
-async fn drain(harness: &StoreHarness, queue: &dyn Admin) {
+pub(super) async fn drain(harness: &StoreHarness, queue: &dyn Admin) {
     let deadline = Instant::now() + DRAIN;
     loop {
         let counts = harness.retry_until_ok("`counts`", || queue.counts()).await;
@@ -80,7 +78,7 @@ async fn drain(harness: &StoreHarness, queue: &dyn Admin) {
 }
 
 /// The living processes, and the journals of all processes that ever lived.
-struct Fleet<'a> {
+pub(super) struct Fleet<'a> {
     harness: &'a StoreHarness,
     folder: TempDir,
     random: Rng,
@@ -90,13 +88,14 @@ struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    fn start(harness: &'a StoreHarness) -> Self {
+    /// Starts producers and as many workers as D5 has.
+    pub(super) fn start(harness: &'a StoreHarness, producers: usize) -> Self {
         let folder =
             tempfile::tempdir().unwrap_or_else(|error| panic!("no folder for the journals: {error}"));
         let mut fleet =
             Self { harness, folder, random: Rng::new(), members: Vec::new(), journals: Vec::new(), kills: 0 };
-        for number in 0..PRODUCERS + WORKERS {
-            fleet.launch(number >= PRODUCERS, None);
+        for number in 0..producers + WORKERS {
+            fleet.launch(number >= producers, None);
         }
         fleet
     }
@@ -109,6 +108,12 @@ impl<'a> Fleet<'a> {
         self.members.push((client, process));
     }
 
+    /// Waits for the next event of a Poisson process, and then kills a process and starts another in its place.
+    pub(super) async fn kill_one_later(&mut self) {
+        sleep(BETWEEN_KILLS.mul_f64(-(1.0 - self.random.f64()).ln())).await;
+        self.kill_one().await;
+    }
+
     /// Kills a process and starts another in its place.
     async fn kill_one(&mut self) {
         let (client, process) = self.members.swap_remove(self.random.usize(0..self.members.len()));
@@ -119,7 +124,7 @@ impl<'a> Fleet<'a> {
     }
 
     /// Stops the workers or the producers, and waits for their end.
-    async fn stop(&mut self, is_worker: bool) {
+    pub(super) async fn stop(&mut self, is_worker: bool) {
         let (ending, staying) = std::mem::take(&mut self.members)
             .into_iter()
             .partition(|(client, _)| client.is_worker == is_worker);
@@ -131,7 +136,8 @@ impl<'a> Fleet<'a> {
         }
     }
 
-    fn events(&self) -> Vec<history::Event> {
+    /// Returns the events of all journals.
+    pub(super) fn events(&self) -> Vec<history::Event> {
         let read = |path: &PathBuf| {
             load::read(path).unwrap_or_else(|error| panic!("could not read a journal: {error}"))
         };

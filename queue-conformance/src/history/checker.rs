@@ -9,6 +9,7 @@ mod claim;
 mod empty_claims;
 mod end;
 mod job;
+mod limits;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,8 @@ use super::History;
 use super::violation::Violation;
 use empty_claims::EmptyClaims;
 use job::JobHistory;
+
+pub use limits::check_limits;
 
 /// Checks a history against the contract.
 ///

@@ -1,6 +1,6 @@
 //! A pushed job.
 
-use queue_core::{Fence, JobId, NewJob, QueueName, Receipt, Schedule, Timestamp};
+use queue_core::{Fence, JobId, NewJob, Partition, QueueName, Receipt, Schedule, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::outcome::KnownOutcome;
@@ -17,6 +17,9 @@ pub struct Pushed {
     pub place: usize,
     /// The queue it goes to.
     pub queue: QueueName,
+    /// Its partition.
+    #[serde(default)]
+    pub partition: Partition,
     /// The priority: lower runs first.
     pub priority: i32,
     /// When it becomes ready.
@@ -40,6 +43,7 @@ impl Pushed {
             batch: job,
             place: 0,
             queue: QueueName::DEFAULT,
+            partition: Partition::NONE,
             priority: 0,
             schedule: Schedule::Now,
             max_attempts: NewJob::MAX_ATTEMPTS,
@@ -63,6 +67,7 @@ impl Pushed {
     fn of(job: &NewJob, id: JobId) -> Self {
         Self {
             queue: job.queue.clone(),
+            partition: job.partition.clone(),
             priority: job.priority,
             schedule: job.schedule,
             max_attempts: job.max_attempts,

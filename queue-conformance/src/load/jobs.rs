@@ -36,7 +36,11 @@ fn job(random: &mut Rng) -> Result<NewJob, QueueError> {
 /// Creates the job of a record in a history.
 pub(super) fn make(pushed: &Pushed) -> Result<NewJob, QueueError> {
     let job = NewJob::new("work", Body::json(body_of(pushed.job))?).id(pushed.job);
-    let job = job.queue(&pushed.queue).priority(pushed.priority).max_attempts(pushed.max_attempts);
+    let job = job
+        .partition(&pushed.partition)
+        .queue(&pushed.queue)
+        .priority(pushed.priority)
+        .max_attempts(pushed.max_attempts);
     let job = match pushed.schedule {
         Schedule::Now => job,
         Schedule::After(delay) => job.delay(delay),

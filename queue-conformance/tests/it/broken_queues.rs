@@ -9,8 +9,10 @@ mod explain;
 mod history;
 mod import;
 mod lease;
+mod limits;
 mod list;
 mod operate;
+mod partitions;
 mod push;
 mod results;
 mod room;
@@ -206,6 +208,8 @@ bugs! {
     q88 one_reason_of_several: explain::FirstReasonOnly;
     /// T10, Q88
     q88 a_reason_that_is_not_true: explain::AlwaysPaused;
+    /// T10, Q88
+    q88 a_limit_that_is_no_reason: explain::LimitsForgotten;
     /// T10, Q100
     q100 a_worker_kept_after_its_lease: workers::WorkerKept;
     /// T10, Q101
@@ -250,6 +254,32 @@ bugs! {
     q112 an_import_that_takes_every_key: import::TakesEveryKey;
     /// T10, Q113
     q113 a_key_that_every_job_holds: import::EveryKeyHeld;
+    /// T10, Q115
+    q115 one_job_more_than_the_limit: limits::OneMore;
+    /// T10, Q115
+    q115 a_claim_that_fills_its_buffer: limits::FillsTheBuffer;
+    /// T10, Q116
+    q116 a_settlement_that_wakes_no_claim: limits::SettlementsWakeNoClaim;
+    /// T10, Q117
+    q117 a_token_bucket: limits::TokenBucket;
+    /// T10, Q118
+    q118 a_claim_that_waits_for_jobs_only: limits::WaitsForJobsOnly;
+    /// T10, Q119
+    q119 a_full_partition_in_front_of_all: partitions::FirstJobHoldsUpAll;
+    /// T10, Q120
+    q120 deliveries_grouped_by_partition: partitions::Grouped;
+    /// T10, Q120
+    q120 weights_without_effect: limits::NoWeights;
+    /// T10, Q121
+    q121 a_declaration_that_takes_back_what_was_set: limits::DeclarationsTakeBack;
+    /// T10, Q122
+    q122 a_throttle_as_a_snooze: partitions::ThrottleSnoozes;
+    /// T10, Q123
+    q123 a_counter_that_no_expiry_decreases: partitions::CountsUntilSettled;
+    /// T10, Q124
+    q124 a_filter_without_the_partition: partitions::ListsAllPartitions;
+    /// T10, Q124
+    q124 names_in_small_letters: partitions::SmallLetters;
     /// T10, Q48
     q48 keys_within_a_queue: room::KeysWithinAQueue;
     /// T10, Q49
@@ -280,6 +310,14 @@ bugs! {
     q57 followups_that_wait_for_room: room::FollowupsWait;
     /// T10, Q55
     q55 renewals_of_thirty_seconds: lease::RenewsByTheDefault;
+    /// T10, Q55
+    q55 random_deliveries_grouped_by_partition: partitions::Grouped;
+    /// T10, Q55
+    q55 a_counter_that_no_random_expiry_decreases: partitions::CountsUntilSettled;
+    /// T10, Q56
+    q56 one_job_more_than_the_limit_among_many: limits::OneMore;
+    /// T10, Q56
+    q56 a_token_bucket_among_many: limits::TokenBucket;
     /// T10, Q56
     q56 a_delivery_made_twice_among_many: claim::DeliversTwice;
 }

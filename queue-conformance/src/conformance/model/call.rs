@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fastrand::Rng;
-use queue_core::admin::{AttemptError, Change, Filter, Order, PageRequest, Prune, Sort};
+use queue_core::admin::{AttemptError, Change, Filter, Order, PageRequest, Prune, Sort, UsageRequest};
 use queue_core::{
-    Announcement, Fence, Heartbeat, JobId, JobProgress, JobRecord, Lease, NewJob, OnDiscard, QueueName,
-    Settlement, State, StoredResult, Timestamp, Transition, Unique,
+    Announcement, Fence, Heartbeat, JobId, JobProgress, JobRecord, Lease, Limit, LimitScope, NewJob,
+    OnDiscard, QueueLimits, QueueName, Settlement, State, StoredResult, Timestamp, Transition, Unique,
 };
 
 use super::super::jobs::{id, json};
+use super::limits;
 
-const QUEUES: [&str; 3] = ["a", "b", "c"];
+pub(super) const QUEUES: [&str; 3] = ["a", "b", "c"];
 const NAMES: [&str; 2] = ["work", "play"];
 const WORKERS: [&str; 3] = ["host/1/a", "host/1/b", "host/2/a"];
 /// The name and the queue of the jobs that are stored on a discard. No call claims them: each queue chooses their ids.
@@ -41,6 +42,9 @@ pub(super) enum Call {
     Prune(Prune),
     Announce(Announcement),
     Import(Vec<JobRecord>),
+    Declare(QueueName, QueueLimits),
+    SetLimit(QueueName, LimitScope, Option<Limit>),
+    Usage(UsageRequest),
 }
 
 /// Generates calls, and remembers the ids and leases that later calls may use.
@@ -53,6 +57,8 @@ pub(super) struct Generator {
     pub(super) leases: Vec<Lease>,
     /// Ids that were deleted or pruned. The contract leaves open what happens if one is pushed again.
     pub(super) gone: Vec<JobId>,
+    /// Whether the queue has partitions and limits. Otherwise no call uses them.
+    pub(super) has_limits: bool,
     minted: u32,
 }
 
@@ -69,10 +75,19 @@ impl Generator {
                 let batch = (0..random.usize(1..4)).filter_map(|_| self.settlement(&mut random));
                 Call::Settle(batch.collect())
             }
-            66..72 => {
+            66..67 => Call::Declare(queue(&mut random), limits::declared(&mut random)),
+            67..69 => {
+                let limit = (random.u32(0..3) > 0).then(|| limits::limit(&mut random));
+                Call::SetLimit(queue(&mut random), limits::scope(&mut random), limit)
+            }
+            69..70 => {
+                let queue = queue(&mut random);
+                Call::Usage(limits::usage(&mut random, queue))
+            }
+            70..73 => {
                 Call::Renew((0..random.usize(1..4)).filter_map(|_| self.heartbeat(&mut random)).collect())
             }
-            72..82 => Call::Advance(Duration::from_millis(pick(
+            73..82 => Call::Advance(Duration::from_millis(pick(
                 &mut random,
                 [1, 500, 1_000, 5_000, 7_000, 20_000, 90_000],
             ))),
@@ -113,6 +128,11 @@ impl Generator {
         if random.u32(0..4) == 0 {
             job = job.unique(unique(random));
         }
+        // Drawn from a copy, so that the seed's further calls do not depend on the partition.
+        let partition = limits::partition(&mut random.clone(), &job.queue);
+        if self.has_limits {
+            job = job.partition(partition);
+        }
         if random.u32(0..8) == 0 {
             job = job.meta("number", number.to_string());
         }
@@ -133,6 +153,7 @@ impl Generator {
         let ago = |random: &mut Rng| self.now.saturating_sub(Duration::from_millis(random.u64(0..100_000)));
         let mut record = JobRecord::new(new.id.unwrap_or(id(u32::MAX)), new.name, new.body);
         (record.queue, record.priority, record.max_attempts) = (new.queue, new.priority, new.max_attempts);
+        record.partition = new.partition;
         (record.meta, record.on_discard) = (new.meta, new.on_discard);
         record.state = pick(random, [State::Scheduled, State::Available, State::Retryable]);
         (record.pushed_at, record.run_at) = (ago(random), self.around_now(random));
@@ -175,6 +196,7 @@ impl Generator {
         let transition = match random.u32(0..10) {
             0..3 => completion(random),
             3..5 => Transition::Retry { at, error: format!("error {}", random.u8(..)) },
+            5..6 if self.has_limits && random.clone().u32(0..3) == 0 => Transition::Throttle { at },
             5..6 => {
                 let error = random.bool().then(|| format!("unknown {}", random.u8(..)));
                 Transition::Snooze { at, error }
@@ -210,6 +232,7 @@ impl Generator {
             6 => filter.unique(pick(random, KEYS)),
             7 => filter.id(self.id(random)),
             8 => filter.meta("number", random.u8(..).to_string()),
+            9 if self.has_limits => filter.partition(limits::partition(random, &"any".into())),
             _ => filter,
         }
     }
@@ -250,6 +273,7 @@ fn demand(random: &mut Rng) -> queue_core::Demand {
     let lease = Duration::from_secs(pick(random, [2, 10, 60]));
     let mut demand = queue_core::Demand::of(queues, random.usize(1..5)).lease(lease).wait(Duration::ZERO);
     demand.worker = (random.u32(0..4) > 0).then(|| pick(random, WORKERS).into());
+    demand.startable = random.bool().then(|| random.usize(1..4));
     demand
 }
 

@@ -1,21 +1,24 @@
 //! Makes each call on a queue and on the model, and compares the answers.
 
+mod held;
 mod view;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::admin::{Change, Filter, HistoryRequest, PageRequest, Prune, QueueSummary, Reason};
+use queue_core::admin::{
+    Change, Filter, HistoryRequest, PageRequest, Prune, QueueSummary, Reason, UsageRequest,
+};
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
-    Admin, Announcement, Delivery, Demand, JobId, JobRecord, QueueError, QueueErrorKind, Timestamp,
+    Admin, Announcement, Delivery, Demand, JobId, JobRecord, QueueError, QueueErrorKind, QueueName, Timestamp,
 };
 use tokio::time::timeout;
 
 use super::super::factory::FixtureFactory;
 use super::Sequence;
-use super::call::{Call, Generator, ON_DISCARD_JOB};
+use super::call::{Call, Generator, ON_DISCARD_JOB, QUEUES};
 use crate::Fixture;
 use crate::law::{PATIENCE, panic_text};
 use view::{Counted, DeliveryView, OnDiscardJobView, RecordView, Summarized};
@@ -79,6 +82,8 @@ impl ModelComparison {
 
     async fn run(&mut self, sequence: &[u64]) -> Result<(), Failure> {
         let mut calls = Vec::with_capacity(sequence.len());
+        let limits = self.queue.limits(&"a".into()).await;
+        self.generator.has_limits = !limits.is_err_and(|error| error.kind() == QueueErrorKind::Unsupported);
         for (number, length) in sequence.iter().zip(1..) {
             self.generator.now = self.fixture.now();
             let call = self.generator.call(*number);
@@ -126,6 +131,18 @@ impl ModelComparison {
             }
             Call::Prune(prune) => self.prune(&prune).await,
             Call::Import(jobs) => self.import(jobs).await,
+            Call::Declare(..) | Call::SetLimit(..) | Call::Usage(..) if !self.generator.has_limits => Ok(()),
+            Call::Declare(name, limits) => {
+                let expected = model.declare_limits(now, &name, &limits);
+                same("declare_limits", expected, queue.declare_limits(&name, &limits).await)?;
+                self.limits().await
+            }
+            Call::SetLimit(name, scope, limit) => {
+                let expected = model.set_limit(now, &name, &scope, limit);
+                same("set_limit", expected, queue.set_limit(&name, &scope, limit).await)?;
+                self.limits().await
+            }
+            Call::Usage(request) => self.usage(&request).await,
             Call::Announce(announcement) => self.announce(&announcement).await,
             Call::Advance(by) => self.advance(by).await,
         }
@@ -190,6 +207,7 @@ impl ModelComparison {
         let found = self.queue.counts().await;
         same("counts", Ok(expected), found.map(|found| found.iter().filter_map(Counted::of).collect()))?;
         self.history().await?;
+        self.usages().await?;
         self.summary().await
     }
 
@@ -203,6 +221,31 @@ impl ModelComparison {
                 Err(error) if error.kind() == QueueErrorKind::Unsupported => return Ok(()),
                 found => same("history", Ok(self.model.history(now, &request)), found)?,
             }
+        }
+        Ok(())
+    }
+
+    /// Compares the limits of all queues.
+    async fn limits(&mut self) -> Result<(), String> {
+        for name in QUEUES {
+            let name = QueueName::from_static(name);
+            same("limits", Ok(self.model.limits(&name)), self.queue.limits(&name).await)?;
+        }
+        Ok(())
+    }
+
+    async fn usage(&mut self, request: &UsageRequest) -> Result<(), String> {
+        let now = self.fixture.now();
+        same("usage", Ok(self.model.usage(now, request)), self.queue.usage(request).await)
+    }
+
+    /// Compares the usage of all queues.
+    async fn usages(&mut self) -> Result<(), String> {
+        if !self.generator.has_limits {
+            return Ok(());
+        }
+        for name in QUEUES {
+            self.usage(&UsageRequest::of(name)).await?;
         }
         Ok(())
     }
@@ -239,8 +282,9 @@ impl ModelComparison {
         let workers = self.announces.then(|| self.model.workers(now));
         let summaries = self.model.summary(now, QueueSummary::CAP);
         let summary = summaries.iter().find(|summary| summary.queue == job.queue);
-        let expected = Reason::of(&job, summary, workers.as_deref());
-        same("explain", Ok(expected), self.queue.explain(id).await)
+        let expected = held::views(Reason::of(&job, summary, workers.as_deref()));
+        let expected = held::add(&mut self.model, now, &job, expected);
+        same("explain", Ok(expected), self.queue.explain(id).await.map(held::views))
     }
 
     async fn summary(&mut self) -> Result<(), String> {

@@ -39,7 +39,10 @@ impl Settling<'_> {
     }
 
     const fn is_counted(&self) -> bool {
-        !matches!(self.transition, Transition::Snooze { .. } | Transition::Release)
+        !matches!(
+            self.transition,
+            Transition::Snooze { .. } | Transition::Throttle { .. } | Transition::Release
+        )
     }
 }
 
@@ -115,7 +118,9 @@ impl<'a> Claim<'a> {
     /// If it is not certain that the settlement was applied, the lease may expire earlier and make the job ready then.
     pub(super) fn again_at(&self) -> Option<Timestamp> {
         let settling = self.applied().or(self.settled.first())?;
-        let (Transition::Retry { at, .. } | Transition::Snooze { at, .. }) = settling.transition else {
+        let (Transition::Retry { at, .. } | Transition::Snooze { at, .. } | Transition::Throttle { at }) =
+            settling.transition
+        else {
             return None;
         };
         if settling.is_certain {

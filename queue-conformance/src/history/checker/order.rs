@@ -99,7 +99,8 @@ impl<'a> Position<'a> {
 
     fn is_before(&self, other: &Self) -> bool {
         let (one, two) = (self.pushed, other.pushed);
-        if one.queue != two.queue {
+        // Between partitions, the order depends on their loads and turns.
+        if one.queue != two.queue || one.partition != two.partition {
             return false;
         }
         if one.priority != two.priority {

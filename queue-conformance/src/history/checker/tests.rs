@@ -1,5 +1,6 @@
 //! Histories that are right, and histories that break one rule each.
 
+mod limits;
 mod story;
 mod unknown;
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::{Bounded, Fixture};
 use queue_core::admin::{
-    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
-    QueueCounts, QueueSummary, Reason, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, Imported, JobPage, LimitRecord, PageRequest,
+    Prune, QueueCounts, QueueSummary, QueueUsage, Reason, UsageRequest, WorkerRecord,
 };
 use queue_core::backend::ExpiryFeed;
 use queue_core::{
-    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement, Timestamp,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, Limit, LimitScope, NewJob, Queue,
+    QueueError, QueueLimits, QueueName, Receipt, Renewal, Settled, Settlement, Timestamp,
 };
 use queue_testkit::{ModelQueue, VirtualClock};
 
@@ -115,6 +115,29 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         queue.pause(name).await
     }
 
+    async fn declare_limits(
+        &self,
+        queue: &ModelQueue,
+        name: &QueueName,
+        limits: &QueueLimits,
+    ) -> Result<(), QueueError> {
+        queue.declare_limits(name, limits).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &ModelQueue,
+        name: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        queue.set_limit(name, scope, limit).await
+    }
+
+    async fn usage(&self, queue: &ModelQueue, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        queue.usage(request).await
+    }
+
     async fn prune(&self, queue: &ModelQueue, prune: &Prune) -> Result<u64, QueueError> {
         queue.prune(prune).await
     }
@@ -169,6 +192,10 @@ impl<B: Bug> Queue for Broken<B> {
 
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.bug.announce(&self.queue, announcement).await
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        self.bug.declare_limits(&self.queue, queue, limits).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {
@@ -240,6 +267,23 @@ impl<B: Bug> Admin for Broken<B> {
 
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         self.queue.resume(queue).await
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        self.queue.limits(queue).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        self.bug.set_limit(&self.queue, queue, scope, limit).await
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        self.bug.usage(&self.queue, request).await
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {

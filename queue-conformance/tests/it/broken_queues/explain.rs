@@ -20,6 +20,19 @@ impl Bug for FirstReasonOnly {
     }
 }
 
+/// Says of a job that a limit holds that it waits for nothing.
+#[derive(Default)]
+pub(super) struct LimitsForgotten;
+
+#[async_trait]
+impl Bug for LimitsForgotten {
+    async fn explain(&self, queue: &ModelQueue, id: JobId) -> Result<Vec<Reason>, QueueError> {
+        let mut reasons = queue.explain(id).await?;
+        reasons.retain(|reason| !matches!(reason, Reason::AtLimit { .. } | Reason::RateLimited { .. }));
+        Ok(reasons)
+    }
+}
+
 /// Returns that each queue is paused.
 #[derive(Default)]
 pub(super) struct AlwaysPaused;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use queue_core::admin::{AttemptError, QueueCounts, QueueSummary};
 use queue_core::{
     Body, Delivery, Discarded, Fence, JobId, JobName, JobProgress, JobRecord, Lease, Meta, OnDiscard,
-    QueueName, State, StoredResult, Timestamp, WorkerId,
+    Partition, QueueName, State, StoredResult, Timestamp, WorkerId,
 };
 
 use super::super::call::ON_DISCARD_JOB;
@@ -16,6 +16,7 @@ pub(super) struct DeliveryView {
     lease: Lease,
     name: JobName,
     queue: QueueName,
+    partition: Partition,
     payload: Option<Arc<str>>,
     meta: Meta,
     attempt: u32,
@@ -31,6 +32,7 @@ impl DeliveryView {
             lease: delivery.lease.clone(),
             name: delivery.name.clone(),
             queue: delivery.queue.clone(),
+            partition: delivery.partition.clone(),
             payload: payload(&delivery.body),
             meta: delivery.meta.clone(),
             attempt: delivery.attempt,
@@ -47,6 +49,7 @@ pub(super) struct RecordView {
     id: JobId,
     name: JobName,
     queue: QueueName,
+    partition: Partition,
     payload: Option<Arc<str>>,
     state: State,
     priority: i32,
@@ -77,6 +80,7 @@ impl RecordView {
             id: record.id,
             name: record.name.clone(),
             queue: record.queue.clone(),
+            partition: record.partition.clone(),
             payload: payload(&record.body),
             state: record.state,
             priority: record.priority,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use queue_core::{Fence, JobId, Lease, Schedule, State, Timestamp, Transition};
+use queue_core::{Fence, JobId, Lease, QueueLimits, QueueName, Schedule, State, Timestamp, Transition};
 
-use super::super::check;
+use super::super::{check, check_limits};
 use crate::history::{Event, EventKind, FinalState, History, KnownOutcome, LogTime, Pushed, Span};
 
 /// Builds a history from calls. Each call is over before the next one begins, unless `overlapping` says otherwise.
@@ -54,6 +54,12 @@ impl Story {
             outcome,
             ..Pushed::new(JobId::from_u128(job))
         }))
+    }
+
+    /// Pushes a job of a partition.
+    pub(super) fn pushed_in(self, partition: &str, job: u128) -> Self {
+        let (partition, outcome) = (partition.into(), KnownOutcome::Applied);
+        self.pushed_as(Pushed { partition, outcome, ..Pushed::new(JobId::from_u128(job)) })
     }
 
     pub(super) fn claimed(self, job: u128, fence: u64, attempt: u32) -> Self {
@@ -151,6 +157,11 @@ impl Story {
         let (job, fence) = (JobId::from_u128(job), Fence(fence));
         self.history.last.push(FinalState { job, state, fence, attempt });
         self
+    }
+
+    /// Checks the limits only.
+    pub(super) fn limited(&self, limits: &QueueLimits) -> Result<(), String> {
+        check_limits(&self.history, &QueueName::DEFAULT, limits).map_err(|wrong| wrong.to_string())
     }
 
     #[track_caller]
