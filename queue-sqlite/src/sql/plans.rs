@@ -22,7 +22,7 @@ pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 const FIRST_READY: [&str; 4] = [
     "SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)",
     "LIST SUBQUERY 1",
-    "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (queue_id=?)",
+    "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (partition_id=?)",
     "CREATE BLOOM FILTER",
 ];
 
@@ -37,7 +37,7 @@ const PLANS: [(&str, &[&str]); 37] = [
     (INSERT_PAYLOAD, &[]),
     (REPLACE_JOB, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (REPLACE_EXTERNAL_PAYLOAD, &["SEARCH queue_payloads USING INTEGER PRIMARY KEY (rowid=?)"]),
-    (READY, &["SEARCH j USING INDEX queue_jobs_ready (queue_id=?)"]),
+    (READY, &["SEARCH j USING INDEX queue_jobs_ready (partition_id=?)"]),
     (EXTERNAL_PAYLOAD, &["SEARCH queue_payloads USING INTEGER PRIMARY KEY (rowid=?)"]),
     (REPLACE_INLINE_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (SPILL_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
@@ -48,7 +48,8 @@ const PLANS: [(&str, &[&str]); 37] = [
         ANY_READY,
         &[
             "SEARCH q USING INDEX sqlite_autoindex_queue_names_1 (name=?)",
-            "SEARCH j USING COVERING INDEX queue_jobs_ready (queue_id=?)",
+            "CORRELATED SCALAR SUBQUERY 1",
+            "SEARCH j USING COVERING INDEX queue_jobs_ready (partition_id=?)",
         ],
     ),
     (PROMOTE_DUE, &["SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)"]),
@@ -56,7 +57,13 @@ const PLANS: [(&str, &[&str]); 37] = [
     (EXPIRE_LEASE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (
         NEXT_STATE_TIME,
-        &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time>?)"],
+        &[
+            "SCAN CONSTANT ROW",
+            "SCALAR SUBQUERY 1",
+            "SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time>?)",
+            "SCALAR SUBQUERY 2",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+        ],
     ),
     (RENEW, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (RENEW_WITH_PROGRESS, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),

@@ -1,0 +1,3 @@
+//! Partitions and limits: the queue deals as the job table does, and keeps its counts.
+
+mod compare;
