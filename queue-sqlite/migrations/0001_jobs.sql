@@ -43,7 +43,8 @@ create table queue_totals (
     max_running integer,                     -- the limit in force: how many jobs run at once; null if there is none
     starts      integer,                     -- the limit in force: how many jobs start in a window; null if there is none
     per         integer,                     -- the length of the window in nanoseconds
-    burst       integer                      -- how many jobs start at once after a pause
+    burst       integer,                     -- how many jobs start at once after a pause
+    weight      integer not null             -- the weight of that limit, which means nothing
 ) strict;
 
 create table queue_partitions (

@@ -19,7 +19,7 @@ pub(crate) fn limits(connection: &Connection, queue: &QueueName) -> Result<Vec<L
             records.push(LimitRecord::new(scope, None, None));
         }
         if let Some(record) = records.last_mut() {
-            let limit = Some(rows::partition_limit(row, 3)?);
+            let limit = Some(rows::limit(row, 3)?);
             *(if row.get(2)? { &mut record.set } else { &mut record.declared }) = limit;
         }
     }

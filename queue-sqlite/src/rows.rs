@@ -48,22 +48,15 @@ pub(crate) fn partition(row: &Row<'_>, column: usize) -> Result<Partition> {
     Ok(row.get_ref(column)?.as_str_or_null()?.map(Partition::new).unwrap_or_default())
 }
 
-/// Reads a limit from the columns `max_running`, `starts`, `per` and `burst`. Its weight is in another column, if there is one.
+/// Reads a limit from the columns `max_running`, `starts`, `per`, `burst` and `weight`.
 pub(crate) fn limit(row: &Row<'_>, column: usize) -> Result<Limit> {
-    let mut limit = Limit::NONE;
+    let mut limit = Limit::weight(row.get(column + 4)?);
     limit.running = row.get(column)?;
     if let Some(starts) = row.get(column + 1)? {
         let mut rate = Rate::new(starts, Duration::from_nanos(read_u64(row, column + 2)?));
         rate.burst = row.get(column + 3)?;
         limit.rate = Some(rate);
     }
-    Ok(limit)
-}
-
-/// Reads the limit of a partition: those columns, and `weight`.
-pub(crate) fn partition_limit(row: &Row<'_>, column: usize) -> Result<Limit> {
-    let mut limit = limit(row, column)?;
-    limit.weight = row.get(column + 4)?;
     Ok(limit)
 }
 

@@ -74,7 +74,7 @@ impl UsedQueue<'_> {
         let partition = request.partition.as_ref().map(Partition::as_str);
         let mut stored = select.query((self.queue_id, self.now.as_micros(), partition))?;
         while let Some(row) = stored.next()? {
-            let (limit, running) = (rows::partition_limit(row, 6)?, rows::read_u64(row, 3)?);
+            let (limit, running) = (rows::limit(row, 6)?, rows::read_u64(row, 3)?);
             let gate = Gate { limit, running, free_at: rows::timestamp(row, 5)? };
             let name = Partition::new(row.get_ref(1)?.as_str()?);
             self.partitions.insert(name, Used::new(rows::read_u64(row, 2)?, gate));
@@ -127,7 +127,7 @@ impl UsedQueue<'_> {
         }
         let mut find = self.connection.prepare_cached(PARTITION_LIMIT)?;
         let name = (self.queue_id, partition.as_str());
-        let limit = find.query_row(name, |row| rows::partition_limit(row, 0))?;
+        let limit = find.query_row(name, |row| rows::limit(row, 0))?;
         let mut used = Used { limit, ..Used::default() };
         change(&mut used);
         self.partitions.insert(partition.clone(), used);

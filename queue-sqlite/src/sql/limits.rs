@@ -41,8 +41,11 @@ pub(crate) const PARTITION_LIMIT: &str = partition_limit!("?1", "?2");
 pub(crate) const APPLY_TO_TOTAL: &str = "
     update queue_totals set
         has_limits = exists (select 1 from queue_limits where queue_id = ?1),
-        (max_running, starts, per, burst) = (
-            select max_running, starts, per, burst from queue_limits where queue_id = ?1 and scope = 0 and partition = ''
+        (max_running, starts, per, burst, weight) = (
+            select max_running, starts, per, burst, weight from (
+                select is_set, max_running, starts, per, burst, weight from queue_limits
+                where queue_id = ?1 and scope = 0 and partition = ''
+                union all select -1, null, null, null, null, 1)
             order by is_set desc limit 1)
     where queue_id = ?1";
 

@@ -11,14 +11,15 @@ pub(crate) const SHARE: &str = "update queue_names set is_shared = 1 where queue
 
 /// A shared queue as a whole: by its id.
 pub(crate) const TOTAL: &str = "
-    select ready, running, turn, free_at, has_limits, max_running, starts, per, burst from queue_totals where queue_id = ?1";
+    select ready, running, turn, free_at, has_limits, max_running, starts, per, burst, weight
+    from queue_totals where queue_id = ?1";
 
 /// Counts the jobs of a queue that has become shared, in both tables. The available ones are those under the number of the queue in
 /// the index of ready jobs. The executing ones are found by a walk over all executing jobs.
 pub(crate) const COUNT_TOTAL: &str = "
-    insert into queue_totals (queue_id, ready, running, turn, free_at, has_limits)
+    insert into queue_totals (queue_id, ready, running, turn, free_at, has_limits, weight)
     select ?1, (select count(*) from queue_jobs where partition_id = ?1 and state = 1),
-        (select count(*) from queue_jobs where queue_id = ?1 and state = 2 and state < 4 and state_time is not null), 0, 0, 0";
+        (select count(*) from queue_jobs where queue_id = ?1 and state = 2 and state < 4 and state_time is not null), 0, 0, 0, 1";
 pub(crate) const COUNT_UNNAMED: &str = "
     insert into queue_partitions (partition_id, queue_id, name, ready, running, turn, free_at, is_held, weight)
     select ?1, ?1, '', ready, running, 0, 0, 0, 1 from queue_totals where queue_id = ?1";
@@ -71,7 +72,7 @@ pub(crate) const OPEN: &str = concat!(
 
 /// When the first partition of a queue may start a job: the first one that is open, and the first one that is held.
 pub(crate) const NEXT_START: &str = concat!(
-    "select t.ready, t.running, t.turn, t.free_at, t.has_limits, t.max_running, t.starts, t.per, t.burst,
+    "select t.ready, t.running, t.turn, t.free_at, t.has_limits, t.max_running, t.starts, t.per, t.burst, t.weight,
         (select free_at from queue_partitions where queue_id = ?1 and ",
     may_start!(0),
     " order by running * 1000000 / weight, turn limit 1),
@@ -115,7 +116,7 @@ pub(crate) const PROMOTE: &str = "
 
 /// The named partitions behind a number, in the order in which they were created: a walk over a range of the table.
 pub(crate) const NEXT_IDLE: &str = "
-    select partition_id, ready, running, free_at, max_running, starts, per, burst from queue_partitions
+    select partition_id, ready, running, free_at, max_running, starts, per, burst, weight from queue_partitions
     where partition_id < ?1 order by partition_id desc limit ?2";
 
 /// Deletes a partition: by its number.

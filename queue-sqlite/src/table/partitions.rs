@@ -207,7 +207,7 @@ impl Table<'_> {
 
     fn insert_partition(&mut self, queue_id: i64, partition: &Partition) -> Result<PartitionCounts> {
         let find = self.statements.get(PARTITION_LIMIT)?;
-        let limit = find.query_row((queue_id, partition.as_str()), |row| rows::partition_limit(row, 0))?;
+        let limit = find.query_row((queue_id, partition.as_str()), |row| rows::limit(row, 0))?;
         let (running, starts, per, burst) = rows::limit_values(&limit);
         let insert = self.statements.get(INSERT_PARTITION)?;
         let values = (queue_id, partition.as_str(), running, starts, per, burst, limit.weight);

@@ -93,7 +93,7 @@ impl PartitionCounts {
 
     /// Reads a row of `PARTITION` or `OPEN`.
     pub(super) fn read(row: &Row<'_>) -> Result<Self> {
-        let counts = Counts::read(row, 2, rows::partition_limit(row, 6)?)?;
+        let counts = Counts::read(row, 2, rows::limit(row, 6)?)?;
         let name = Partition::new(row.get_ref(1)?.as_str()?);
         Ok(Self { id: row.get(0)?, name, counts, is_changed: false })
     }

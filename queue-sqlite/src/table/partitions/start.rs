@@ -34,7 +34,7 @@ fn start(connection: &Connection, queue_id: i64) -> Result<Option<Timestamp>> {
     let mut find = connection.prepare_cached(NEXT_START)?;
     let start = |row: &Row<'_>| {
         let gate = Total::read(row, 0)?.counts.gate;
-        let (open, held): (Option<i64>, Option<i64>) = (row.get(9)?, row.get(10)?);
+        let (open, held): (Option<i64>, Option<i64>) = (row.get(10)?, row.get(11)?);
         let first = open.into_iter().chain(held).min().map(Timestamp::from_micros);
         Ok(first.filter(|_| !gate.is_full()).map(|first| first.max(gate.free_at)))
     };

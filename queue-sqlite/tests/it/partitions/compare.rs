@@ -82,7 +82,7 @@ impl Comparison {
             job = job.delay(Duration::from_secs(self.random.u64(1..30)));
         }
         if self.random.u8(0..6) == 0 {
-            job = job.unique(Unique::key(format!("{}", self.random.u8(0..3))).replace());
+            job = job.unique(Unique::new(format!("{}", self.random.u8(0..3))).replace());
         }
         job
     }
