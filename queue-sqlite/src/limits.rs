@@ -1,7 +1,7 @@
 //! Reads the limits of a queue: see `sql/limits.rs`.
 
-use queue_core::admin::LimitRecord;
 use queue_core::QueueName;
+use queue_core::admin::LimitRecord;
 use rusqlite::{Connection, Result};
 
 use crate::rows;

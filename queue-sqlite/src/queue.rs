@@ -9,8 +9,8 @@ use queue_core::backend::{
     AnnouncementReader, CloseFlag, ExpiryFeed, Intake, SupportedRequests, check_demand,
 };
 use queue_core::{
-    Announcement, Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueLimits, QueueName, Receipt,
-    Renewal, Settled, Settlement,
+    Announcement, Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueLimits, QueueName,
+    Receipt, Renewal, Settled, Settlement,
 };
 
 use crate::joined_thread::JoinOnDrop;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Limit, LimitScope, Meta, OnDiscard, Partition,
-    QueueError, QueueName, Rate, State, StoredResult, Timestamp, WorkerId,
+    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Limit, LimitScope, Meta, OnDiscard,
+    Partition, QueueError, QueueName, Rate, State, StoredResult, Timestamp, WorkerId,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};

@@ -9,7 +9,8 @@
 //! `migrations/0001_jobs.sql` describes the tables. It lists the states by number at the table `queue_states`.
 
 /// Finds a queue: by the unique index on its name.
-pub(crate) const FIND_QUEUE: &str = "select queue_id, paused, is_shared, is_used from queue_names where name = ?1";
+pub(crate) const FIND_QUEUE: &str =
+    "select queue_id, paused, is_shared, is_used from queue_names where name = ?1";
 
 /// Inserts a queue at its first use.
 pub(crate) const INSERT_QUEUE: &str = "insert into queue_names (name) values (?1) returning queue_id";
@@ -287,7 +288,8 @@ pub(crate) const NEXT_PRIORITY_NAMED: &str = "
 /// The number of jobs in each queue and state. Reads every job, so it is for operators.
 pub(crate) const COUNTS: &str =
     concat!("select j.queue_id, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
-pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names where is_used = 1 order by name";
+pub(crate) const QUEUES: &str =
+    "select queue_id, name, paused from queue_names where is_used = 1 order by name";
 
 pub(crate) mod history;
 pub(crate) mod limits;

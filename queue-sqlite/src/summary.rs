@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 use crate::rows;
 use crate::sql;
 use crate::sql::summary::{
-    COUNT_DUE, COUNT_LATER, COUNT_READY, COUNT_READY_NAMED, FIRST_LATER, FIRST_READY, FIRST_READY_NAMED, LEASES,
+    COUNT_DUE, COUNT_LATER, COUNT_READY, COUNT_READY_NAMED, FIRST_LATER, FIRST_READY, FIRST_READY_NAMED,
+    LEASES,
 };
 use crate::workers::workers;
 

@@ -22,7 +22,8 @@ pub(crate) fn usage(connection: &Connection, request: &UsageRequest, now: Timest
     let Some((queue_id, is_shared)) = found.optional()? else {
         return Ok(QueueUsage::new(request, now, Usage::default(), Vec::new()));
     };
-    let mut used = UsedQueue { connection, queue_id, now, total: Used::default(), partitions: BTreeMap::new() };
+    let mut used =
+        UsedQueue { connection, queue_id, now, total: Used::default(), partitions: BTreeMap::new() };
     if !(is_shared && used.read_counts(request)?) {
         used.count_jobs()?;
     }
@@ -136,7 +137,8 @@ impl UsedQueue<'_> {
 
     fn into_usage(self) -> (Usage, Vec<PartitionUsage>) {
         let now = self.now;
-        let partitions = self.partitions.into_iter().map(|(name, used)| PartitionUsage::new(name, used.usage(now)));
+        let partitions =
+            self.partitions.into_iter().map(|(name, used)| PartitionUsage::new(name, used.usage(now)));
         let in_use = partitions.filter(|PartitionUsage { usage, .. }| {
             usage.ready > 0 || usage.running > 0 || usage.next_start.is_some()
         });

@@ -6,9 +6,15 @@ macro_rules! partition_limit {
         concat!(
             "select max_running, starts, per, burst, weight from (
                 select scope, is_set, max_running, starts, per, burst, weight from queue_limits
-                where queue_id = ", $queue_id, " and scope = 2 and partition = ", $name, "
+                where queue_id = ",
+            $queue_id,
+            " and scope = 2 and partition = ",
+            $name,
+            "
                 union all select scope, is_set, max_running, starts, per, burst, weight from queue_limits
-                where queue_id = ", $queue_id, " and scope = 1 and partition = ''
+                where queue_id = ",
+            $queue_id,
+            " and scope = 1 and partition = ''
                 union all select 0, 0, null, null, null, null, 1)
             order by scope desc, is_set desc limit 1"
         )

@@ -89,7 +89,8 @@ pub(crate) const LEASE_JOB: &str = "
     where seq = ?1";
 
 /// The place of a job: by `seq`.
-pub(crate) const PLACE: &str = "select seq, queue_id, partition, partition_id, state from queue_jobs where seq = ?1";
+pub(crate) const PLACE: &str =
+    "select seq, queue_id, partition, partition_id, state from queue_jobs where seq = ?1";
 
 /// The state of a job: by `seq`.
 pub(crate) const STATE_OF: &str = "select state from queue_jobs where seq = ?1";

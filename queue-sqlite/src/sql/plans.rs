@@ -108,6 +108,79 @@ fn push_claim_renew_and_settle_use_indexes_only() {
     assert_eq!(other.collect::<Vec<_>>().join("\n"), "");
 }
 
+/// The statements for shared queues.
+const SHARED_PLANS: [(&str, &[&str]); 20] = [
+    (
+        partitions::ANY_SHARED,
+        &[
+            "SCAN CONSTANT ROW",
+            "SCALAR SUBQUERY 1",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+        ],
+    ),
+    (partitions::IS_SHARED, &["SEARCH queue_names USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::TOTAL, &["SEARCH queue_totals USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::STORE_TOTAL, &["SEARCH queue_totals USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::PARTITION, &[BY_NAME]),
+    (partitions::INSERT_PARTITION, &["SCALAR SUBQUERY 1", "SEARCH queue_partitions"]),
+    (partitions::STORE_PARTITION, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        partitions::OPEN_HELD,
+        &["SEARCH queue_partitions USING INDEX queue_partitions_held (queue_id=? AND free_at<?)"],
+    ),
+    (partitions::OPEN, &["SEARCH queue_partitions USING INDEX queue_partitions_open (queue_id=?)"]),
+    (
+        partitions::NEXT_START,
+        &[
+            "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+            "SCALAR SUBQUERY 1",
+            "SEARCH queue_partitions USING INDEX queue_partitions_open (queue_id=?)",
+            "SCALAR SUBQUERY 2",
+            "SEARCH queue_partitions USING INDEX queue_partitions_held (queue_id=?)",
+        ],
+    ),
+    (partitions::LEASE_JOB, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::PLACE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::STATE_OF, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::MOVE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::PROMOTE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        partitions::PROMOTE_PLAIN,
+        &[
+            "SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)",
+            "LIST SUBQUERY 1",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+            "CREATE BLOOM FILTER",
+        ],
+    ),
+    (
+        partitions::DUE,
+        &[
+            "SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)",
+            "LIST SUBQUERY 1",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+            "CREATE BLOOM FILTER",
+        ],
+    ),
+    (partitions::NEXT_IDLE, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid<?)"]),
+    (partitions::DELETE_PARTITION, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (usage::PARTITIONS, &["SEARCH queue_partitions USING INDEX queue_partitions_name (queue_id=?)"]),
+];
+
+const BY_NAME: &str = "SEARCH queue_partitions USING INDEX queue_partitions_name (queue_id=? AND name=?)";
+
+#[test]
+fn the_statements_for_shared_queues_use_indexes_only() {
+    let connection = schema();
+    let other = SHARED_PLANS.iter().filter_map(|(statement, expected)| {
+        let plan = plan(&connection, statement);
+        (plan != *expected)
+            .then(|| format!("{statement}\n  expected plan: {expected:?}\n  actual plan:   {plan:?}"))
+    });
+
+    assert_eq!(other.collect::<Vec<_>>().join("\n"), "");
+}
+
 #[test]
 fn an_insert_into_the_view_uses_indexes_only() {
     let connection = schema();

@@ -6,7 +6,9 @@ use rusqlite::{OptionalExtension as _, Result};
 use super::Table;
 use crate::limits::limits;
 use crate::rows;
-use crate::sql::limits::{APPLY_TO_PARTITIONS, APPLY_TO_TOTAL, REMOVE_DECLARED, STORE_LIMIT, TAKE_BACK_LIMIT};
+use crate::sql::limits::{
+    APPLY_TO_PARTITIONS, APPLY_TO_TOTAL, REMOVE_DECLARED, STORE_LIMIT, TAKE_BACK_LIMIT,
+};
 use crate::sql::{FIND_QUEUE, INSERT_UNUSED_QUEUE};
 
 impl Table<'_> {

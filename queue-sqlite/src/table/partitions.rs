@@ -83,11 +83,7 @@ impl Table<'_> {
     }
 
     /// Changes the row of one job, and counts the job in its new state.
-    pub(super) fn counting<T>(
-        &mut self,
-        seq: Seq,
-        change: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<T> {
+    pub(super) fn counting<T>(&mut self, seq: Seq, change: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let place = self.place(seq)?;
         let changed = change(self)?;
         if let Some(place) = place {
@@ -98,7 +94,8 @@ impl Table<'_> {
 
     /// Counts a job of a shared queue after a change of its row, which may be gone: it has left the state of its place.
     pub(super) fn count_move(&mut self, place: &JobPlace) -> Result<()> {
-        let to = self.statements.get(STATE_OF)?.query_row([place.seq], |row| rows::state(row, 0)).optional()?;
+        let to =
+            self.statements.get(STATE_OF)?.query_row([place.seq], |row| rows::state(row, 0)).optional()?;
         self.count_end(place)?;
         if to == Some(State::Available) {
             let partition_id = self.count_ready(place.queue_id, &place.partition)?;
@@ -194,8 +191,7 @@ impl Table<'_> {
     ) -> Result<i64> {
         if !self.partitions.knows(queue_id, partition) {
             let find = self.statements.get(PARTITION)?;
-            let stored =
-                find.query_row((queue_id, partition.as_str()), PartitionCounts::read).optional()?;
+            let stored = find.query_row((queue_id, partition.as_str()), PartitionCounts::read).optional()?;
             let stored = match stored {
                 Some(stored) => stored,
                 None => self.insert_partition(queue_id, partition)?,

@@ -90,7 +90,8 @@ impl Table<'_> {
         self.write_partitions()?;
         self.statements.get(OPEN_HELD)?.execute((queue_id, now.as_micros()))?;
         let open = self.statements.get(OPEN)?;
-        let open = open.query_map((queue_id, to_i64(max as u64)), |row: &Row<'_>| PartitionCounts::read(row))?;
+        let open =
+            open.query_map((queue_id, to_i64(max as u64)), |row: &Row<'_>| PartitionCounts::read(row))?;
         let open = open.collect::<Result<Vec<_>>>()?;
         let mut found = Vec::with_capacity(open.len());
         for partition in open {

@@ -21,9 +21,8 @@ impl Table<'_> {
         self.write_partitions()?;
         let behind = std::mem::take(&mut self.cache.examined_partitions);
         let next = self.statements.get(NEXT_IDLE)?;
-        let next = next.query_map((behind, EXAMINED as i64), |row| {
-            Ok((row.get(0)?, is_needed(row, self.now)?))
-        })?;
+        let next =
+            next.query_map((behind, EXAMINED as i64), |row| Ok((row.get(0)?, is_needed(row, self.now)?)))?;
         let examined = next.collect::<Result<Vec<(i64, bool)>>>()?;
         for (partition_id, _) in examined.iter().filter(|(_, is_needed)| !is_needed) {
             self.statements.get(DELETE_PARTITION)?.execute([partition_id])?;

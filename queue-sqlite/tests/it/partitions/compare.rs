@@ -6,8 +6,9 @@ use fastrand::Rng;
 use queue_core::admin::{Check, Filter, PageRequest, QueueSummary, UsageRequest};
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
-    Admin as _, Clock as _, Delivery, Demand, Fence, JobId, JobRecord, Lease, Limit, LimitScope, NewJob, Partition,
-    Queue as _, QueueError, QueueLimits, QueueName, Settlement, Timestamp, Transition, Unique, WorkerId,
+    Admin as _, Clock as _, Delivery, Demand, Fence, Heartbeat, JobId, JobRecord, Lease, Limit, LimitScope,
+    NewJob, Partition, Queue as _, QueueError, QueueLimits, QueueName, Settlement, Timestamp, Transition,
+    Unique, WorkerId,
 };
 use queue_sqlite::SqliteQueue;
 use queue_testkit::VirtualClock;
@@ -75,7 +76,8 @@ impl Comparison {
     fn job(&mut self) -> NewJob {
         let id = JobId::from_u128(self.ids.len() as u128 + 1);
         self.ids.push(id);
-        let mut job = NewJob::from(work::new(1)).queue(self.queue_name()).id(id).max_attempts(self.random.u32(1..4));
+        let mut job =
+            NewJob::from(work::new(1)).queue(self.queue_name()).id(id).max_attempts(self.random.u32(1..4));
         job.partition = Partition::new(self.one_of(&PARTITIONS));
         job.priority = self.random.i32(0..2);
         if self.random.u8(0..4) == 0 {
@@ -154,7 +156,7 @@ impl Comparison {
     }
 
     async fn renew(&mut self) -> TestResult {
-        let beats: Vec<_> = self.leases.iter().take(2).cloned().map(queue_core::Heartbeat::new).collect();
+        let beats: Vec<_> = self.leases.iter().take(2).cloned().map(Heartbeat::new).collect();
         let expected = self.table.renew(self.now(), &beats);
         assert_eq!(self.queue.renew(&beats).await?, expected);
         Ok(())
@@ -276,7 +278,9 @@ impl Comparison {
         assert_eq!(format!("{:?}", self.queue.summary().await?), summary);
         let filter = Filter::all().partition(self.one_of(&PARTITIONS));
         let everything = PageRequest::first(1_000);
-        let view = |jobs: &[JobRecord]| jobs.iter().map(|job| (job.id, job.state, job.partition.clone())).collect::<Vec<_>>();
+        let view = |jobs: &[JobRecord]| {
+            jobs.iter().map(|job| (job.id, job.state, job.partition.clone())).collect::<Vec<_>>()
+        };
         let expected = self.table.list(now, &filter, &everything)?;
         assert_eq!(view(&self.queue.list(&filter, &everything).await?.jobs), view(&expected.jobs));
         Ok(())
@@ -291,14 +295,15 @@ impl Comparison {
     }
 }
 
+/// `QUEUE_PARTITIONS_SEED` and `QUEUE_PARTITIONS_SEQUENCES` select others.
 #[tokio::test]
 async fn random_operations_on_partitions_answer_as_the_job_table_does() -> TestResult {
-    let first = std::env::var("QUEUE_PARTITIONS_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
-    for seed in first..first + 200 {
+    let setting = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
+    let first = setting("QUEUE_PARTITIONS_SEED").unwrap_or(0);
+    for seed in first..first + setting("QUEUE_PARTITIONS_SEQUENCES").unwrap_or(30) {
         println!("seed {seed}");
         let mut comparison = Comparison::new(seed).await?;
-        for step in 0..120 {
-            println!("step {step}");
+        for _ in 0..120 {
             comparison.step().await?;
         }
         comparison.check_store().await?;
