@@ -42,6 +42,7 @@ pub(super) struct Counts {
 }
 
 /// A partition.
+#[derive(Clone)]
 pub(super) struct PartitionCounts {
     pub(super) id: i64,
     pub(super) name: Partition,

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use queue_core::backend::to_i64;
 use queue_core::{Demand, Partition, QueueName};
-use rusqlite::{Result, Row};
+use rusqlite::Result;
 
 use super::counts::PartitionCounts;
 use crate::sql::partitions::{OPEN, OPEN_HELD};
@@ -60,15 +60,15 @@ impl Table<'_> {
         if max == 0 || !may_start(self) {
             return Ok(Vec::new());
         }
-        // Each partition can start a job, and those behind the first `max` are behind one of them in the order.
+        // Each of them can start a job, so any other partition is behind one of them in the order until `max` jobs are dealt.
         let found = self.open_partitions(queue_id, max)?;
-        let mut open: BTreeSet<_> =
-            found.iter().enumerate().map(|(index, (_, place, _))| (*place, index)).collect();
+        let places = found.iter().enumerate().map(|(index, partition)| (partition.counts.place(), index));
+        let mut open: BTreeSet<_> = places.collect();
         let mut dealt = Vec::new();
         while dealt.len() < max
             && may_start(self)
             && let Some((_, index)) = open.pop_first()
-            && let Some((partition_id, _, name)) = found.get(index)
+            && let Some(PartitionCounts { id, name, .. }) = found.get(index)
         {
             let mut next = None;
             self.partitions.change(queue_id, name, |total, partition| {
@@ -79,29 +79,23 @@ impl Table<'_> {
                 next = partition.may_start(now).then(|| partition.place());
             });
             open.extend(next.map(|place| (place, index)));
-            dealt.push((*partition_id, name.clone()));
+            dealt.push((*id, name.clone()));
         }
         Ok(dealt)
     }
 
-    /// Returns the first partitions that may start a job, with their places in the order.
-    fn open_partitions(&mut self, queue_id: i64, max: usize) -> Result<Vec<(i64, (u64, i64), Partition)>> {
+    /// Returns the first partitions that may start a job, and adds them to those of the transaction.
+    fn open_partitions(&mut self, queue_id: i64, max: usize) -> Result<Vec<PartitionCounts>> {
         let now = self.now;
         self.write_partitions()?;
         self.statements.get(OPEN_HELD)?.execute((queue_id, now.as_micros()))?;
         let open = self.statements.get(OPEN)?;
-        let open =
-            open.query_map((queue_id, to_i64(max as u64)), |row: &Row<'_>| PartitionCounts::read(row))?;
-        let open = open.collect::<Result<Vec<_>>>()?;
-        let mut found = Vec::with_capacity(open.len());
-        for partition in open {
-            // A clock that was set back may hold a partition that was open before.
-            if partition.counts.may_start(now) {
-                found.push((partition.id, partition.counts.place(), partition.name.clone()));
-                self.partitions.add(queue_id, partition);
-            }
-        }
-        Ok(found)
+        let open = open.query_map((queue_id, to_i64(max as u64)), PartitionCounts::read)?;
+        let mut open = open.collect::<Result<Vec<_>>>()?;
+        // A clock that was set back may hold a partition that was open before.
+        open.retain(|partition| partition.counts.may_start(now));
+        open.iter().for_each(|partition| self.partitions.add(queue_id, partition.clone()));
+        Ok(open)
     }
 
     /// Corrects the counts of a partition that had fewer jobs than were counted: another program has changed the rows.

@@ -295,18 +295,22 @@ impl Comparison {
     }
 }
 
+/// Runs a random sequence.
+async fn run(seed: u64) -> TestResult {
+    let mut comparison = Comparison::new(seed).await?;
+    for _ in 0..120 {
+        comparison.step().await?;
+    }
+    comparison.check_store().await
+}
+
 /// `QUEUE_PARTITIONS_SEED` and `QUEUE_PARTITIONS_SEQUENCES` select others.
 #[tokio::test]
-async fn random_operations_on_partitions_answer_as_the_job_table_does() -> TestResult {
+async fn random_operations_on_partitions_answer_as_the_job_table_does() {
     let setting = |name| std::env::var(name).ok().and_then(|number| number.parse::<u64>().ok());
     let first = setting("QUEUE_PARTITIONS_SEED").unwrap_or(0);
     for seed in first..first + setting("QUEUE_PARTITIONS_SEQUENCES").unwrap_or(30) {
-        println!("seed {seed}");
-        let mut comparison = Comparison::new(seed).await?;
-        for _ in 0..120 {
-            comparison.step().await?;
-        }
-        comparison.check_store().await?;
+        let ran = tokio::spawn(run(seed)).await;
+        assert!(matches!(ran, Ok(Ok(()))), "with the seed {seed}: {ran:?}");
     }
-    Ok(())
 }
