@@ -6,20 +6,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_core::Admin;
 use queue_core::admin::{
-    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, PageRequest, Prune,
-    QueueCounts, QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, Finding, HistoryRequest, HistoryRow, Imported, JobPage, LimitRecord,
+    PageRequest, Prune, QueueCounts, QueueSummary, QueueUsage, UsageRequest, WorkerRecord,
 };
-use queue_core::backend::{PageQuery, has_ended};
-use queue_core::{JobId, JobRecord, Limits, QueueError, QueueName, State, TestClock, Timestamp};
+use queue_core::backend::{PageQuery, check_limit, has_ended};
+use queue_core::{
+    JobId, JobRecord, Limit, LimitScope, Limits, QueueError, QueueName, State, TestClock, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension as _, Result, Row, named_params};
 
 use crate::diagnosis;
 use crate::history::history;
+use crate::limits::limits;
 use crate::list;
 use crate::queue::SqliteQueue;
 use crate::rows;
 use crate::sql;
 use crate::summary::summaries;
+use crate::usage::usage;
 use crate::workers::workers;
 
 /// The word in the cursors of a file.
@@ -112,6 +116,27 @@ impl Admin for SqliteQueue {
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError> {
         let queue = queue.clone();
         self.writer().call(1, move |table| Ok(table.pause(&queue, false)?)).await
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        let queue = queue.clone();
+        self.reader().call(move |connection| limits(connection, &queue)).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        check_limit(scope, &limit.unwrap_or_default())?;
+        let (queue, scope) = (queue.clone(), scope.clone());
+        self.writer().call(1, move |table| Ok(table.set_limit(&queue, &scope, limit)?)).await
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        let (request, now) = (request.clone(), self.clock().now());
+        self.reader().call(move |connection| usage(connection, &request, now)).await
     }
 
     async fn prune(&self, prune: &Prune) -> Result<u64, QueueError> {

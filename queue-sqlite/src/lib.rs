@@ -94,8 +94,10 @@ mod connection;
 mod diagnosis;
 mod error;
 mod files;
+mod gate;
 mod history;
 mod joined_thread;
+mod limits;
 mod list;
 mod location;
 mod migrations;
@@ -111,6 +113,7 @@ mod table;
 mod transaction;
 mod unit_meta;
 mod unit_of_work;
+mod usage;
 mod workers;
 mod writer;
 

@@ -132,8 +132,10 @@ fn scans(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<Ind
         let timed = State::ALL.into_iter().filter(timed);
         scans.extend(timed.map(|state| IndexScan::Timed { queue_id, state }));
         if states.contains(&State::Available) {
-            let ready = priorities(connection, queue_id)?.into_iter();
+            let ready = priorities(connection, sql::NEXT_PRIORITY, queue_id)?.into_iter();
             scans.extend(ready.map(|priority| IndexScan::Ready { queue_id, priority }));
+            let named = priorities(connection, sql::NEXT_PRIORITY_NAMED, queue_id)?.into_iter();
+            scans.extend(named.map(|priority| IndexScan::ReadyNamed { queue_id, priority }));
         }
     }
     Ok(scans)
@@ -149,9 +151,9 @@ fn queue_ids(connection: &Connection, filter: &Filter) -> Result<Vec<i64>> {
     connection.prepare_cached(sql::QUEUE_IDS)?.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Returns the priorities of the ready jobs of a queue.
-fn priorities(connection: &Connection, queue_id: i64) -> Result<Vec<i64>> {
-    let mut next = connection.prepare_cached(sql::NEXT_PRIORITY)?;
+/// Returns the priorities of the ready jobs of a queue that `next` finds.
+fn priorities(connection: &Connection, next: &str, queue_id: i64) -> Result<Vec<i64>> {
+    let mut next = connection.prepare_cached(next)?;
     let mut priorities = Vec::new();
     let mut last = i64::MIN;
     while let Some(priority) = next.query_row((queue_id, last), |row| row.get(0)).optional()? {

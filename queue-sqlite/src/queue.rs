@@ -9,8 +9,8 @@ use queue_core::backend::{
     AnnouncementReader, CloseFlag, ExpiryFeed, Intake, SupportedRequests, check_demand,
 };
 use queue_core::{
-    Announcement, Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, Receipt, Renewal, Settled,
-    Settlement,
+    Announcement, Clock, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueLimits, QueueName,
+    Receipt, Renewal, Settled, Settlement,
 };
 
 use crate::joined_thread::JoinOnDrop;
@@ -187,6 +187,12 @@ impl Queue for SqliteQueue {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         let announcement = announcement.clone();
         self.writer().call(1, move |table| Ok(table.announce(&announcement)?)).await
+    }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        limits.check()?;
+        let (queue, limits) = (queue.clone(), limits.clone());
+        self.writer().call(1, move |table| Ok(table.declare_limits(&queue, &limits)?)).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {

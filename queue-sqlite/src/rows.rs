@@ -6,8 +6,8 @@ use std::time::Duration;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, error_chain, read_meta, read_state, to_u64};
 use queue_core::{
-    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Meta, OnDiscard, QueueError, QueueName,
-    State, StoredResult, Timestamp, WorkerId,
+    Body, Delivery, Fence, JobId, JobProgress, JobRecord, Lease, Limit, LimitScope, Meta, OnDiscard,
+    Partition, QueueError, QueueName, Rate, State, StoredResult, Timestamp, WorkerId,
 };
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, Result, Row};
@@ -41,6 +41,51 @@ pub(crate) fn state(row: &Row<'_>, column: usize) -> Result<State> {
 /// Reads an unsigned number.
 pub(crate) fn read_u64(row: &Row<'_>, column: usize) -> Result<u64> {
     row.get(column).map(to_u64)
+}
+
+/// Reads the partition of a job.
+pub(crate) fn partition(row: &Row<'_>, column: usize) -> Result<Partition> {
+    Ok(row.get_ref(column)?.as_str_or_null()?.map(Partition::new).unwrap_or_default())
+}
+
+/// Reads a limit from the columns `max_running`, `starts`, `per`, `burst` and `weight`.
+pub(crate) fn limit(row: &Row<'_>, column: usize) -> Result<Limit> {
+    let mut limit = Limit::weight(row.get(column + 4)?);
+    limit.running = row.get(column)?;
+    if let Some(starts) = row.get(column + 1)? {
+        let mut rate = Rate::new(starts, Duration::from_nanos(read_u64(row, column + 2)?));
+        rate.burst = row.get(column + 3)?;
+        limit.rate = Some(rate);
+    }
+    Ok(limit)
+}
+
+/// Reads the scope of a limit from the columns `scope` and `partition`.
+pub(crate) fn scope(row: &Row<'_>, column: usize) -> Result<LimitScope> {
+    Ok(match row.get(column)? {
+        0 => LimitScope::Queue,
+        1 => LimitScope::Each,
+        2 => LimitScope::Partition(Partition::new(row.get_ref(column + 1)?.as_str()?)),
+        other => return Err(Error::IntegralValueOutOfRange(column, other)),
+    })
+}
+
+/// Returns the values that are stored for the scope of a limit.
+pub(crate) fn scope_values(scope: &LimitScope) -> Result<(i64, &str)> {
+    match scope {
+        LimitScope::Queue => Ok((0, "")),
+        LimitScope::Each => Ok((1, "")),
+        LimitScope::Partition(partition) => Ok((2, partition.as_str())),
+        _ => Err(Error::ToSqlConversionFailure(format!("the scope {scope:?} is not known").into())),
+    }
+}
+
+/// Returns the values that are stored for a limit, in the order in which they are read.
+pub(crate) fn limit_values(limit: &Limit) -> (Option<u32>, Option<u32>, Option<i64>, Option<u32>) {
+    let rate = limit.rate;
+    // The longest window has 3 * 10^16 nanoseconds.
+    let per = rate.map(|rate| i64::try_from(rate.per.as_nanos()).unwrap_or(i64::MAX));
+    (limit.running, rate.map(|rate| rate.starts), per, rate.map(|rate| rate.burst))
 }
 
 fn text<T: for<'a> From<&'a str>>(row: &Row<'_>, column: usize) -> Result<T> {
@@ -105,7 +150,7 @@ fn unreadable(column: usize, error: &QueueError) -> Error {
 pub(crate) fn delivery(
     connection: &Connection,
     row: &Row<'_>,
-    queue: &QueueName,
+    (queue, partition): (&QueueName, &Partition),
     now: Timestamp,
     lease: Duration,
 ) -> Result<(Seq, Delivery)> {
@@ -124,7 +169,9 @@ pub(crate) fn delivery(
         pushed_at: row.get(7)?,
         run_at: row.get(8)?,
     };
-    Ok((row.get(0)?, Delivery::new(values.into_record(), lease)))
+    let mut record = values.into_record();
+    record.partition = partition.clone();
+    Ok((row.get(0)?, Delivery::new(record, lease)))
 }
 
 /// Reads a row of `GET` or `LIST`, and its `state_time`. The errors of the job are in another table.
@@ -161,6 +208,7 @@ pub(crate) fn job_record(
     }
     record.on_discard = on_discard(row, 22)?;
     record.unique_until = row.get::<_, Option<i64>>(23)?.map(Timestamp::from_micros);
+    record.partition = partition(row, 24)?;
     Ok((row.get(0)?, record, state_time))
 }
 

@@ -9,10 +9,18 @@
 //! `migrations/0001_jobs.sql` describes the tables. It lists the states by number at the table `queue_states`.
 
 /// Finds a queue: by the unique index on its name.
-pub(crate) const FIND_QUEUE: &str = "select queue_id, paused from queue_names where name = ?1";
+pub(crate) const FIND_QUEUE: &str =
+    "select queue_id, paused, is_shared, is_used from queue_names where name = ?1";
 
 /// Inserts a queue at its first use.
 pub(crate) const INSERT_QUEUE: &str = "insert into queue_names (name) values (?1) returning queue_id";
+
+/// Inserts a queue for which only limits are stored, so that counts and summaries do not show it.
+pub(crate) const INSERT_UNUSED_QUEUE: &str =
+    "insert into queue_names (name, is_used) values (?1, 0) returning queue_id";
+
+/// Notes that a queue for which only limits were stored has a job: by its id.
+pub(crate) const NOTE_USE: &str = "update queue_names set is_used = 1 where queue_id = ?1";
 
 /// Finds a job by its id: by the unique index.
 pub(crate) const FIND_BY_ID: &str = "select seq from queue_jobs where id = ?1";
@@ -28,16 +36,17 @@ pub(crate) const RELEASE_KEY: &str = "update queue_jobs set owns_unique_key = nu
 /// Inserts a job. Its `seq` is one more than the last, so SQLite appends to the table.
 pub(crate) const INSERT_JOB: &str = "
     insert into queue_jobs
-        (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key, unique_until,
-        owns_unique_key, payload, meta, payload_is_external, on_discard)
-    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, case ?4 when 0 then ?8 end, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+        (id, queue_id, partition, partition_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key,
+        unique_until, owns_unique_key, payload, meta, payload_is_external, on_discard)
+    values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, case ?6 when 0 then ?10 end, ?11, ?12, case when ?11 is not null then 1 end,
+        ?13, ?14, ?15, ?16)";
 
 /// Inserts a job with the attempts, claims and times that it had in another store.
 pub(crate) const IMPORT_JOB: &str = "
     insert into queue_jobs
-        (id, queue_id, name, state, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state_time,
-        unique_key, unique_until, owns_unique_key, payload, meta, payload_is_external, on_discard)
-    values (:id, :queue_id, :name, :state, :priority, :attempt, :max_attempts, :fence, :pushed_at, :run_at, :claimed_at,
+        (id, queue_id, partition, partition_id, name, state, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at,
+        state_time, unique_key, unique_until, owns_unique_key, payload, meta, payload_is_external, on_discard)
+    values (:id, :queue_id, :partition, :partition_id, :name, :state, :priority, :attempt, :max_attempts, :fence, :pushed_at, :run_at, :claimed_at,
         case when :state in (0, 3) then :run_at end, :unique_key, :unique_until, :owns_unique_key, :payload, :meta,
         :payload_is_external, :on_discard)";
 
@@ -57,14 +66,14 @@ pub(crate) const SPILL_PAYLOAD: &str =
 pub(crate) const CLEAR_INLINE_PAYLOAD: &str =
     "update queue_jobs set payload = null, meta = null, payload_is_external = 1 where seq = ?1";
 
-/// The ready jobs of a queue in order: a walk from the beginning of the index of ready jobs up to the limit.
+/// The ready jobs of a partition in order: a walk from the beginning of the index of ready jobs up to the limit.
 ///
 /// The index is in this order, so there is no sort: `seq` is the last column of every index.
 pub(crate) const READY: &str = "
     select j.seq, j.id, j.name, j.attempt, j.max_attempts, j.fence, j.priority, j.pushed_at, j.run_at,
         j.payload, j.meta, j.payload_is_external is not null
     from queue_jobs j
-    where j.queue_id = ?1 and j.state = 1
+    where j.partition_id = ?1 and j.state = 1
     order by j.priority, j.run_at, j.seq limit ?2";
 
 /// The payload and meta of a job that does not have them in its row: by `seq`.
@@ -74,7 +83,7 @@ pub(crate) const EXTERNAL_PAYLOAD: &str = "select payload, meta from queue_paylo
 macro_rules! first_ready {
     () => {
         " where seq in (
-            select seq from queue_jobs where queue_id = ?1 and state = 1 order by priority, run_at, seq limit ?2)"
+            select seq from queue_jobs where partition_id = ?1 and state = 1 order by priority, run_at, seq limit ?2)"
     };
 }
 
@@ -100,19 +109,21 @@ macro_rules! clear_lease {
     };
 }
 
-/// Whether a queue has a ready job: the first entry of the index of ready jobs.
+/// Whether a queue is shared, and whether it has a ready job that names no partition: the first entry of its range in the index of
+/// ready jobs. No row if the queue is paused.
 pub(crate) const ANY_READY: &str = "
-    select 1 from queue_jobs j join queue_names q on q.queue_id = j.queue_id
-    where q.name = ?1 and q.paused = 0 and j.state = 1 limit 1";
+    select q.queue_id, q.is_shared, exists (select 1 from queue_jobs j where j.partition_id = q.queue_id and j.state = 1)
+    from queue_names q where q.name = ?1 and q.paused = 0";
 
-/// Promotes the due jobs of a waiting state to available: a walk over the jobs of that state by time, up to now.
+/// Promotes the due jobs of a waiting state to available, if no queue is shared: a walk over the jobs of that state by time, up to
+/// now.
 pub(crate) const PROMOTE_DUE: &str =
     "update queue_jobs set state = 1, state_time = null where state = ?1 and state < 4 and state_time <= ?2";
 
 /// The leases that have expired: a walk over the executing jobs by time, up to now.
 pub(crate) const EXPIRED_LEASES: &str = "
     select seq, fence, attempt, max_attempts, state_time, cancel_reason is not null, id, coalesce(on_discard, lease_on_discard),
-        queue_id, name, claimed_at
+        queue_id, name, claimed_at, partition, partition_id
     from queue_jobs
     where state = 2 and state < 4 and state_time <= ?1 order by state_time";
 
@@ -123,9 +134,11 @@ pub(crate) const EXPIRE_LEASE: &str = concat!(
     " where seq = ?1"
 );
 
-/// The earliest due time or expiry in a state: the first entry of that state by time.
+/// The earliest due time or expiry in a state, and whether any queue is shared: the first entry of that state by time, and the first
+/// of the shared queues.
 pub(crate) const NEXT_STATE_TIME: &str = "
-    select state_time from queue_jobs where state = ?1 and state < 4 and state_time is not null order by state_time limit 1";
+    select (select state_time from queue_jobs where state = ?1 and state < 4 and state_time is not null order by state_time limit 1),
+        exists (select 1 from queue_names where is_shared = 1)";
 
 /// Extends a lease if it is current: by the job's id.
 pub(crate) const RENEW: &str = "
@@ -140,7 +153,7 @@ pub(crate) const RENEW_WITH_PROGRESS: &str = "
 
 /// Finds the job of a lease that is current: by the job's id.
 pub(crate) const FIND_LEASED: &str = "
-    select seq, queue_id, name, claimed_at, attempt from queue_jobs
+    select seq, queue_id, name, claimed_at, attempt, partition, partition_id from queue_jobs
     where id = ?1 and fence = ?2 and state = 2";
 
 // The six transitions of a settlement, the first one without a result and with one. Each changes the job of the row `seq`, if that
@@ -213,7 +226,8 @@ pub(crate) const RETRY_BY_OPERATOR: &str = concat!(
     " where seq = ?1"
 );
 pub(crate) const SET_PAUSED: &str = "
-    insert into queue_names (name, paused) values (?1, ?2) on conflict (name) do update set paused = excluded.paused";
+    insert into queue_names (name, paused) values (?1, ?2)
+    on conflict (name) do update set paused = excluded.paused, is_used = 1";
 
 /// The jobs of a queue in one finished state that finished first: a walk from the beginning of that state in the index by queue.
 pub(crate) const OLDEST_FINISHED: &str = "
@@ -238,7 +252,7 @@ macro_rules! record {
             j.meta, j.payload_is_external is not null,
             case when j.state = 2 then (select name from queue_workers where worker_id = j.worker_id) end,
             j.result, j.progress_percent, j.progress_note, j.on_discard,
-            case when j.owns_unique_key = 1 then j.unique_until end
+            case when j.owns_unique_key = 1 then j.unique_until end, j.partition
         from queue_jobs j cross join queue_names q on q.queue_id = j.queue_id "
     };
 }
@@ -263,18 +277,26 @@ pub(crate) const STATE: &str = "select state, state_time, cancel_reason is not n
 /// One job of a list: by `seq`. `sql/list.rs` builds the statements that find the jobs of a list.
 pub(crate) const RECORD: &str = concat!(record!(), "where j.seq = ?1");
 
-/// The next priority of the ready jobs of a queue: the first entry behind the last priority in the index of ready jobs.
+/// The next priority of the ready jobs of a queue: the first entry behind the last priority in the index of ready jobs. The first
+/// statement is for the jobs that name no partition, the second for the others.
 pub(crate) const NEXT_PRIORITY: &str = "
-    select priority from queue_jobs where queue_id = ?1 and state = 1 and priority > ?2 order by priority limit 1";
+    select priority from queue_jobs where partition_id = ?1 and state = 1 and priority > ?2 order by priority limit 1";
+pub(crate) const NEXT_PRIORITY_NAMED: &str = "
+    select priority from queue_jobs
+    where queue_id = ?1 and state = 1 and partition is not null and priority > ?2 order by priority limit 1";
 
 /// The number of jobs in each queue and state. Reads every job, so it is for operators.
 pub(crate) const COUNTS: &str =
     concat!("select j.queue_id, ", state_now!(), ", count(*) from queue_jobs j group by 1, 2");
-pub(crate) const QUEUES: &str = "select queue_id, name, paused from queue_names order by name";
+pub(crate) const QUEUES: &str =
+    "select queue_id, name, paused from queue_names where is_used = 1 order by name";
 
 pub(crate) mod history;
+pub(crate) mod limits;
 pub(crate) mod list;
+pub(crate) mod partitions;
 #[cfg(test)]
 mod plans;
 pub(crate) mod summary;
+pub(crate) mod usage;
 pub(crate) mod workers;

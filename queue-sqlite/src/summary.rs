@@ -7,7 +7,10 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 
 use crate::rows;
 use crate::sql;
-use crate::sql::summary::{COUNT_DUE, COUNT_LATER, COUNT_READY, FIRST_LATER, FIRST_READY, LEASES};
+use crate::sql::summary::{
+    COUNT_DUE, COUNT_LATER, COUNT_READY, COUNT_READY_NAMED, FIRST_LATER, FIRST_READY, FIRST_READY_NAMED,
+    LEASES,
+};
 use crate::workers::workers;
 
 /// Returns the summary of each queue, sorted by name.
@@ -78,8 +81,10 @@ impl Scan<'_> {
                 *count += jobs;
             }
         };
-        let mut oldest = self.oldest_ready()?;
-        add(State::Available, self.count(COUNT_READY, (self.queue_id, self.limit))?);
+        let mut oldest = earlier(self.oldest_ready(FIRST_READY)?, self.oldest_ready(FIRST_READY_NAMED)?);
+        for count in [COUNT_READY, COUNT_READY_NAMED] {
+            add(State::Available, self.count(count, (self.queue_id, self.limit))?);
+        }
         for state in [State::Scheduled, State::Retryable] {
             add(state, self.count(COUNT_LATER, self.timed(state, self.now))?);
             add(State::Available, self.count(COUNT_DUE, self.timed(state, self.now))?);
@@ -98,9 +103,10 @@ impl Scan<'_> {
         Ok(found)
     }
 
-    /// Returns the earliest `run_at` of the stored ready jobs. Searches for the first job of each priority, up to the cap.
-    fn oldest_ready(&self) -> Result<Option<Timestamp>> {
-        let mut find = self.connection.prepare_cached(FIRST_READY)?;
+    /// Returns the earliest `run_at` of the stored ready jobs. Searches with `first` for the first job of each priority, up to the
+    /// cap.
+    fn oldest_ready(&self, first: &str) -> Result<Option<Timestamp>> {
+        let mut find = self.connection.prepare_cached(first)?;
         let (mut oldest, mut priority) = (None, i64::MIN);
         for _ in 0..self.cap {
             let first =

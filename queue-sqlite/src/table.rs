@@ -14,6 +14,8 @@ mod discard;
 mod history;
 mod import;
 mod lease;
+mod limits;
+mod partitions;
 mod push;
 mod retention;
 mod settle;
@@ -29,11 +31,13 @@ use rusqlite::{Connection, OptionalExtension as _, Result};
 
 pub(crate) use complete::Write;
 pub(crate) use history::EndedAttempts;
+pub(crate) use partitions::{is_ready, next_start};
 
 use crate::rows;
 use crate::sql;
 use crate::sql_authorizer::SqlAuthorizer;
 use claimed_jobs::ClaimedJobs;
+use partitions::Partitions;
 use statements::Statements;
 
 /// The jobs, in one transaction and at one time.
@@ -42,6 +46,7 @@ pub(crate) struct Table<'a> {
     now: Timestamp,
     cache: &'a mut WriterCache,
     statements: Statements<'a>,
+    partitions: Partitions,
 }
 
 /// The states that end at their `state_time`.
@@ -62,6 +67,8 @@ pub(crate) struct WriterCache {
     pub(crate) ended: EndedAttempts,
     /// The first minute of the history that was kept when old ones were last deleted.
     pub(crate) forgotten_before: Option<Timestamp>,
+    /// The number of the last partition that was examined; 0 before the first.
+    examined_partitions: i64,
 }
 
 impl WriterCache {
@@ -73,37 +80,56 @@ impl WriterCache {
 impl<'a> Table<'a> {
     /// Creates the table for a transaction that is open on `connection`.
     pub(crate) fn new(connection: &'a Connection, now: Timestamp, cache: &'a mut WriterCache) -> Self {
-        Self { connection, now, cache, statements: Statements::new(connection) }
+        let (statements, partitions) = (Statements::new(connection), Partitions::default());
+        Self { connection, now, cache, statements, partitions }
     }
 
     /// Promotes due jobs to available and ends expired leases.
     pub(crate) fn advance(&mut self) -> Result<()> {
+        let (mut is_shared_due, mut has_expired) = (false, false);
         for state in TIMED {
             // Mostly nothing is due, and this check costs little.
             let find = self.statements.get(sql::NEXT_STATE_TIME)?;
-            let next = find.query_row([state as i64], |row| rows::timestamp(row, 0)).optional()?;
-            if next.is_none_or(|next| next > self.now) {
+            let (next, any_shared): (Option<i64>, bool) =
+                find.query_row([state as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            self.partitions.note_any_shared(any_shared);
+            if next.is_none_or(|next| Timestamp::from_micros(next) > self.now) {
                 continue;
             }
             match state {
-                State::Executing => self.expire()?,
+                State::Executing => has_expired = true,
+                _ if any_shared => is_shared_due = true,
                 waiting => {
                     let due = self.statements.get(sql::PROMOTE_DUE)?;
                     due.execute((waiting as i64, self.now.as_micros()))?;
                 }
             }
         }
-        Ok(())
+        if is_shared_due {
+            self.promote_shared()?;
+        }
+        if has_expired { self.expire() } else { Ok(()) }
     }
 
-    /// Returns the id of a queue. Inserts the queue at its first use.
+    /// Stores what the transaction has counted. It must be its last step.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.write_partitions()?;
+        self.write_history()
+    }
+
+    /// Returns the id of a queue for which a job is stored. Inserts the queue at its first use.
     fn queue_id(&mut self, queue: &QueueName) -> Result<i64> {
         if let Some(queue_id) = self.cache.queue_ids.get(queue) {
             return Ok(*queue_id);
         }
         let find = self.statements.get(sql::FIND_QUEUE)?;
-        let queue_id = match find.query_row([queue.as_str()], |row| row.get(0)).optional()? {
-            Some(queue_id) => queue_id,
+        let found = find.query_row([queue.as_str()], |row| Ok((row.get(0)?, row.get(3)?))).optional()?;
+        let queue_id = match found {
+            Some((queue_id, true)) => queue_id,
+            Some((queue_id, false)) => {
+                self.statements.get(sql::NOTE_USE)?.execute([queue_id])?;
+                queue_id
+            }
             None => self
                 .connection
                 .prepare_cached(sql::INSERT_QUEUE)?
@@ -139,18 +165,14 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Returns when the next job becomes due or the next lease expires.
-pub(crate) fn next_due(connection: &Connection) -> Result<Option<Timestamp>> {
+/// Returns when the next job becomes due or the next lease expires, and whether any queue is shared.
+pub(crate) fn next_due(connection: &Connection) -> Result<(Option<Timestamp>, bool)> {
     let mut find = connection.prepare_cached(sql::NEXT_STATE_TIME)?;
-    let mut next: Option<i64> = None;
+    let (mut next, mut any_shared) = (None, false);
     for state in TIMED {
-        let at = find.query_row([state as i64], |row| row.get(0)).optional()?;
+        let at: Option<i64>;
+        (at, any_shared) = find.query_row([state as i64], |row| Ok((row.get(0)?, row.get(1)?)))?;
         next = next.into_iter().chain(at).min();
     }
-    Ok(next.map(Timestamp::from_micros))
-}
-
-/// Returns whether a queue has a ready job. Needs no transaction.
-pub(crate) fn is_ready(connection: &Connection, queue: &QueueName) -> Result<bool> {
-    connection.prepare_cached(sql::ANY_READY)?.exists([queue.as_str()])
+    Ok((next.map(Timestamp::from_micros), any_shared))
 }

@@ -74,7 +74,11 @@ impl SqliteQueue {
         let mut cache = WriterCache::default();
         let mut table = Table::new(tx, self.clock().now(), &mut cache);
         // An expired lease on the last attempt frees a unique key. The writer may not have recorded that yet.
-        let pushed = table.advance().map_err(OpError::from).and_then(|()| table.push(&jobs));
+        let pushed = table.advance().map_err(OpError::from).and_then(|()| {
+            let pushed = table.push(&jobs)?;
+            table.write_partitions()?;
+            Ok(pushed)
+        });
         let receipts = pushed.map_err(|failure| match failure {
             OpError::Refused(error) => error,
             OpError::Database(error) => TxError::from(error).to_queue_error(self.path()),

@@ -24,7 +24,7 @@
 //! | --- | --- |
 //! | a message | the writer, in `collect_batch` |
 //! | a commit | the callers of the batch, and the claims that it served |
-//! | a job becomes due, or a lease expires | the writer, if a claim waits: `WaitingClaims::schedule_wakeup` sets the timer |
+//! | a job becomes due, a lease expires, or a limit lets the next job start | the writer, if a claim waits: `WaitingClaims::schedule_wakeup` sets the timer |
 //! | the deadline or the stop signal of a claim | the writer, which answers that claim with no job |
 //! | a commit of another process | the writer at its next poll of `data_version`, if a claim waits |
 //! | the time to prune | the writer |
@@ -60,7 +60,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use queue_core::backend::{ExpiryFeed, Linger};
-use queue_core::{Delivery, QueueError, Settlement, Transition};
+use queue_core::{Delivery, QueueError, Settlement, Timestamp, Transition};
 use rusqlite::Connection;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -196,16 +196,16 @@ impl Writer {
             return false;
         }
         let now = self.settings.clock.now();
-        let is_due = || Ok(table::next_due(&self.connection)?.is_some_and(|due| due <= now));
-        let found: rusqlite::Result<bool> = is_due().and_then(|is_due| Ok(is_due || self.is_any_ready()?));
+        let is_due = || Ok(table::next_due(&self.connection)?.0.is_some_and(|due| due <= now));
+        let found: rusqlite::Result<bool> = is_due().and_then(|is_due| Ok(is_due || self.is_any_ready(now)?));
         // After an error, the transaction reports it.
         found.unwrap_or(true)
     }
 
-    /// Returns whether a queue that a waiting claim names has a ready job.
-    fn is_any_ready(&self) -> rusqlite::Result<bool> {
+    /// Returns whether a queue that a waiting claim names has a job that may start.
+    fn is_any_ready(&self, now: Timestamp) -> rusqlite::Result<bool> {
         for queue in self.waiting.claims.queues() {
-            if table::is_ready(&self.connection, queue)? {
+            if table::is_ready(&self.connection, queue, now)? {
                 return Ok(true);
             }
         }
@@ -260,6 +260,7 @@ impl Writer {
             let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
             // No caller is left to receive an error. If this fails, the leases expire.
             drop(table.settle(&released, &followups));
+            table.write_partitions()?;
             drop(table);
             Ok(self.run_statement("commit")?)
         });

@@ -15,7 +15,7 @@ const BY_HAND: &str =
     "another program has changed the tables: restore the file from a backup, or repair the rows by hand";
 
 /// A job is named by its id in hexadecimal digits.
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 12] = [
     Rule {
         rule: "a job has one of the seven states",
         breaches: "select lower(hex(id)) from queue_jobs where state not between 0 and 6",
@@ -62,6 +62,33 @@ const RULES: [Rule; 9] = [
         rule: "only a completed job has a result",
         breaches: "select lower(hex(id)) from queue_jobs where result is not null and state <> 4",
         cure: "run `update queue_jobs set result = null where state <> 4`",
+    },
+    Rule {
+        rule: "an available or executing job is counted in the partition that it names",
+        breaches: "select lower(hex(id)) from queue_jobs j join queue_names q on q.queue_id = j.queue_id
+            where state in (1, 2) and case
+                when q.is_shared and exists (select 1 from queue_totals t where t.queue_id = j.queue_id) then not exists (
+                    select 1 from queue_partitions p where p.partition_id = j.partition_id and p.queue_id = j.queue_id
+                        and p.name = coalesce(j.partition, ''))
+                else j.partition_id <> j.queue_id or j.partition is not null end",
+        cure: BY_HAND,
+    },
+    Rule {
+        rule: "a partition counts its available and executing jobs",
+        breaches: "select p.partition_id from queue_partitions p left join (
+                select partition_id, sum(state = 1) as ready, sum(state = 2) as running from queue_jobs
+                where state in (1, 2) group by partition_id) j on j.partition_id = p.partition_id
+            where p.ready <> coalesce(j.ready, 0) or p.running <> coalesce(j.running, 0)",
+        cure: "run `update queue_partitions as p set ready = (select count(*) from queue_jobs j where j.partition_id = \
+            p.partition_id and j.state = 1), running = (select count(*) from queue_jobs j where j.partition_id = \
+            p.partition_id and j.state = 2)`, then the update for queues as a whole",
+    },
+    Rule {
+        rule: "a shared queue counts the jobs of its partitions",
+        breaches: "select t.queue_id from queue_totals t where (t.ready, t.running) <> (
+            select coalesce(sum(p.ready), 0), coalesce(sum(p.running), 0) from queue_partitions p where p.queue_id = t.queue_id)",
+        cure: "run `update queue_totals as t set (ready, running) = (select coalesce(sum(p.ready), 0), \
+            coalesce(sum(p.running), 0) from queue_partitions p where p.queue_id = t.queue_id)`",
     },
 ];
 

@@ -19,9 +19,9 @@ fn store(count: u64) -> Connection {
     let (jobs, now) = (to_i64(count), NOW.as_micros());
     let crowd = format!(
         "insert into queue_names (queue_id, name) values (1, 'mail'), (2, 'reports');
-        insert into queue_jobs (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, payload)
+        insert into queue_jobs (id, queue_id, partition_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, payload)
         with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < {jobs})
-        select cast(printf('%016d', 100 * n + 10 * q.queue_id + s.state) as blob), q.queue_id, 'work', s.state, n % 3, 5, n,
+        select cast(printf('%016d', 100 * n + 10 * q.queue_id + s.state) as blob), q.queue_id, q.queue_id, 'work', s.state, n % 3, 5, n,
             case when s.state in (0, 3) then {now} + n else n end,
             case s.state when 1 then null when 2 then {now} + n when 0 then {now} + n when 3 then {now} + n else n end, '{{}}'
         from numbers, queue_names q, queue_states s where s.state <> 2 or n <= 5;"

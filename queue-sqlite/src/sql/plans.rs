@@ -22,7 +22,7 @@ pub(super) fn plan(connection: &Connection, statement: &str) -> Vec<String> {
 const FIRST_READY: [&str; 4] = [
     "SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)",
     "LIST SUBQUERY 1",
-    "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (queue_id=?)",
+    "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (partition_id=?)",
     "CREATE BLOOM FILTER",
 ];
 
@@ -37,7 +37,7 @@ const PLANS: [(&str, &[&str]); 37] = [
     (INSERT_PAYLOAD, &[]),
     (REPLACE_JOB, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (REPLACE_EXTERNAL_PAYLOAD, &["SEARCH queue_payloads USING INTEGER PRIMARY KEY (rowid=?)"]),
-    (READY, &["SEARCH j USING INDEX queue_jobs_ready (queue_id=?)"]),
+    (READY, &["SEARCH j USING INDEX queue_jobs_ready (partition_id=?)"]),
     (EXTERNAL_PAYLOAD, &["SEARCH queue_payloads USING INTEGER PRIMARY KEY (rowid=?)"]),
     (REPLACE_INLINE_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (SPILL_PAYLOAD, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
@@ -48,7 +48,8 @@ const PLANS: [(&str, &[&str]); 37] = [
         ANY_READY,
         &[
             "SEARCH q USING INDEX sqlite_autoindex_queue_names_1 (name=?)",
-            "SEARCH j USING COVERING INDEX queue_jobs_ready (queue_id=?)",
+            "CORRELATED SCALAR SUBQUERY 1",
+            "SEARCH j USING COVERING INDEX queue_jobs_ready (partition_id=?)",
         ],
     ),
     (PROMOTE_DUE, &["SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)"]),
@@ -56,7 +57,13 @@ const PLANS: [(&str, &[&str]); 37] = [
     (EXPIRE_LEASE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
     (
         NEXT_STATE_TIME,
-        &["SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time>?)"],
+        &[
+            "SCAN CONSTANT ROW",
+            "SCALAR SUBQUERY 1",
+            "SEARCH queue_jobs USING COVERING INDEX queue_jobs_timed (state=? AND state_time>?)",
+            "SCALAR SUBQUERY 2",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+        ],
     ),
     (RENEW, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
     (RENEW_WITH_PROGRESS, &["SEARCH queue_jobs USING INDEX queue_jobs_id (id=?)"]),
@@ -93,6 +100,79 @@ const PLANS: [(&str, &[&str]); 37] = [
 fn push_claim_renew_and_settle_use_indexes_only() {
     let connection = schema();
     let other = PLANS.iter().filter_map(|(statement, expected)| {
+        let plan = plan(&connection, statement);
+        (plan != *expected)
+            .then(|| format!("{statement}\n  expected plan: {expected:?}\n  actual plan:   {plan:?}"))
+    });
+
+    assert_eq!(other.collect::<Vec<_>>().join("\n"), "");
+}
+
+/// The statements for shared queues.
+const SHARED_PLANS: [(&str, &[&str]); 20] = [
+    (
+        partitions::ANY_SHARED,
+        &[
+            "SCAN CONSTANT ROW",
+            "SCALAR SUBQUERY 1",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+        ],
+    ),
+    (partitions::IS_SHARED, &["SEARCH queue_names USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::TOTAL, &["SEARCH queue_totals USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::STORE_TOTAL, &["SEARCH queue_totals USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::PARTITION, &[BY_NAME]),
+    (partitions::INSERT_PARTITION, &["SCALAR SUBQUERY 1", "SEARCH queue_partitions"]),
+    (partitions::STORE_PARTITION, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        partitions::OPEN_HELD,
+        &["SEARCH queue_partitions USING INDEX queue_partitions_held (queue_id=? AND free_at<?)"],
+    ),
+    (partitions::OPEN, &["SEARCH queue_partitions USING INDEX queue_partitions_open (queue_id=?)"]),
+    (
+        partitions::NEXT_START,
+        &[
+            "SEARCH t USING INTEGER PRIMARY KEY (rowid=?)",
+            "SCALAR SUBQUERY 1",
+            "SEARCH queue_partitions USING INDEX queue_partitions_open (queue_id=?)",
+            "SCALAR SUBQUERY 2",
+            "SEARCH queue_partitions USING INDEX queue_partitions_held (queue_id=?)",
+        ],
+    ),
+    (partitions::LEASE_JOB, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::PLACE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::STATE_OF, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::MOVE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (partitions::PROMOTE, &["SEARCH queue_jobs USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (
+        partitions::PROMOTE_PLAIN,
+        &[
+            "SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)",
+            "LIST SUBQUERY 1",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+            "CREATE BLOOM FILTER",
+        ],
+    ),
+    (
+        partitions::DUE,
+        &[
+            "SEARCH queue_jobs USING INDEX queue_jobs_timed (state=? AND state_time<?)",
+            "LIST SUBQUERY 1",
+            "SCAN queue_names USING COVERING INDEX queue_names_shared",
+            "CREATE BLOOM FILTER",
+        ],
+    ),
+    (partitions::NEXT_IDLE, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid<?)"]),
+    (partitions::DELETE_PARTITION, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid=?)"]),
+    (usage::PARTITIONS, &["SEARCH queue_partitions USING INDEX queue_partitions_name (queue_id=?)"]),
+];
+
+const BY_NAME: &str = "SEARCH queue_partitions USING INDEX queue_partitions_name (queue_id=? AND name=?)";
+
+#[test]
+fn the_statements_for_shared_queues_use_indexes_only() {
+    let connection = schema();
+    let other = SHARED_PLANS.iter().filter_map(|(statement, expected)| {
         let plan = plan(&connection, statement);
         (plan != *expected)
             .then(|| format!("{statement}\n  expected plan: {expected:?}\n  actual plan:   {plan:?}"))

@@ -28,8 +28,10 @@ impl Table<'_> {
             self.statements.get(sql::REQUEST_CANCEL)?.execute((job.seq, reason))?;
             return Ok(Cancellation::Requested);
         }
-        let cancel = self.statements.get(sql::CANCEL_WAITING)?;
-        cancel.execute((job.seq, self.now.as_micros(), reason))?;
+        self.counting(job.seq, |table| {
+            let cancel = table.statements.get(sql::CANCEL_WAITING)?;
+            cancel.execute((job.seq, table.now.as_micros(), reason))
+        })?;
         Ok(Cancellation::Cancelled)
     }
 
@@ -46,7 +48,9 @@ impl Table<'_> {
         if let (true, Some(key)) = (job.state.is_finished(), &job.unique_key) {
             self.reclaim_key(id, &job.name, key)?;
         }
-        self.statements.get(sql::RETRY_BY_OPERATOR)?.execute((job.seq, self.now.as_micros()))?;
+        self.counting(job.seq, |table| {
+            table.statements.get(sql::RETRY_BY_OPERATOR)?.execute((job.seq, table.now.as_micros()))
+        })?;
         Ok(())
     }
 
@@ -60,7 +64,7 @@ impl Table<'_> {
         if job.state == State::Executing {
             return Err(QueueError::executing_job(id).into());
         }
-        Ok(self.remove(job.seq)?)
+        Ok(self.counting(job.seq, |table| table.remove(job.seq))?)
     }
 
     /// Pauses or resumes a queue.

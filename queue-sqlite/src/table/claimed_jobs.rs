@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use queue_core::{Fence, JobId, Lease};
+use queue_core::{Fence, JobId, Lease, Partition, State};
 use rusqlite::{Result, Row};
 
 use super::history::CountedJob;
-use crate::rows::Seq;
+use super::partitions::JobPlace;
+use crate::rows::{self, Seq};
 
 /// The greatest number of jobs in the map. A caller that claims jobs and never settles them fills it.
 const CAPACITY: usize = 100_000;
@@ -16,12 +17,31 @@ pub(super) struct ClaimedJob {
     pub(super) seq: Seq,
     pub(super) attempt: u32,
     pub(super) counted: CountedJob,
+    pub(super) partition: Partition,
+    pub(super) partition_id: i64,
 }
 
 impl ClaimedJob {
     /// Reads a row of `FIND_LEASED`.
     pub(super) fn read(row: &Row<'_>) -> Result<Self> {
-        Ok(Self { seq: row.get(0)?, attempt: row.get(4)?, counted: CountedJob::read(row, 1)? })
+        Ok(Self {
+            seq: row.get(0)?,
+            attempt: row.get(4)?,
+            counted: CountedJob::read(row, 1)?,
+            partition: rows::partition(row, 5)?,
+            partition_id: row.get(6)?,
+        })
+    }
+
+    /// Returns where the job is counted while its lease is current.
+    pub(super) fn place(&self) -> JobPlace {
+        JobPlace {
+            seq: self.seq,
+            queue_id: self.counted.queue_id(),
+            partition: self.partition.clone(),
+            partition_id: self.partition_id,
+            state: State::Executing,
+        }
     }
 }
 
@@ -62,7 +82,7 @@ mod tests {
 
     fn job(seq: Seq) -> ClaimedJob {
         let counted = CountedJob::new(1, JobName::new("job"), Timestamp::EPOCH);
-        ClaimedJob { seq, attempt: 1, counted }
+        ClaimedJob { seq, attempt: 1, counted, partition: Partition::NONE, partition_id: 1 }
     }
 
     #[test]

@@ -27,9 +27,12 @@ impl Table<'_> {
         followups: &[Encoded],
     ) -> Result<Settled, OpError> {
         self.check_delays(followups)?;
+        self.write_partitions()?;
         self.connection.execute_batch("savepoint queue_unit")?;
         let ended_before = std::mem::take(&mut self.cache.ended);
         let completed = self.apply(&completion.lease, &completion.transition)?;
+        // The writes may store jobs too, and a rollback undoes what is stored here.
+        self.reread_partitions()?;
         let written = if completed { self.run_writes(writes)? } else { Ok(()) };
         let undo = if written.is_err() { "rollback to queue_unit; " } else { "" };
         self.connection.execute_batch(&format!("{undo}release queue_unit"))?;

@@ -34,6 +34,10 @@ impl CountedJob {
         Ok(Self { queue_id: row.get(column)?, name, claimed_at: rows::timestamp(row, column + 2)? })
     }
 
+    pub(super) fn queue_id(&self) -> i64 {
+        self.queue_id
+    }
+
     /// Returns how long the attempt has run if it ends at `at`.
     pub(super) fn run_time(&self, at: Timestamp) -> std::time::Duration {
         at.since(self.claimed_at)
@@ -55,9 +59,9 @@ impl EndedAttempts {
 }
 
 impl Table<'_> {
-    /// Writes the counts of this transaction, which must be its last step. The first one of each minute deletes the minutes that are
+    /// Writes the counts of this transaction, the last step of which this is. The first one of each minute deletes the minutes that are
     /// no longer kept.
-    pub(crate) fn write_history(&mut self) -> Result<()> {
+    pub(super) fn write_history(&mut self) -> Result<()> {
         let EndedAttempts(tallies) = std::mem::take(&mut self.cache.ended);
         if tallies.is_empty() {
             return Ok(());

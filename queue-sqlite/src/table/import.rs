@@ -43,9 +43,12 @@ impl Table<'_> {
         let window = unique.and_then(|unique| unique.window).unwrap_or_default();
         let until = unique.map(|_| past.pushed_at.saturating_add(window).as_micros());
         let state = if past.run_at > self.now { past.waiting } else { State::Available };
+        let partition_id = self.place_new(queue_id, &job.partition, state)?;
         self.statements.get(sql::IMPORT_JOB)?.execute(named_params! {
             ":id": rows::id_bytes(*id),
             ":queue_id": queue_id,
+            ":partition": job.partition.name(),
+            ":partition_id": partition_id,
             ":name": job.name.as_str(),
             ":state": state as i64,
             ":priority": job.priority,

@@ -7,6 +7,7 @@ use rusqlite::{OptionalExtension as _, Result};
 
 use super::Table;
 use super::history::CountedJob;
+use super::partitions::JobPlace;
 use crate::rows::{self, Seq};
 use crate::sql;
 
@@ -21,6 +22,7 @@ struct ExpiredLease {
     id: JobId,
     on_discard: Option<String>,
     counted: CountedJob,
+    place: JobPlace,
 }
 
 impl Table<'_> {
@@ -54,7 +56,11 @@ impl Table<'_> {
                 expired;
             self.record_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, expired_at))?;
             let state = State::after_expiry(cancel_requested, attempt, max_attempts);
+            let is_shared = self.is_shared(expired.place.queue_id)?;
             self.statements.get(sql::EXPIRE_LEASE)?.execute((seq, state as i64))?;
+            if is_shared {
+                self.count_move(&expired.place)?;
+            }
             let tally = Tally::of_expiry(state, expired.counted.run_time(expired_at));
             self.cache.ended.add(expired_at, expired.counted, tally);
             if state == State::Discarded {
@@ -81,6 +87,13 @@ impl Table<'_> {
                 id: rows::id(row, 6)?,
                 on_discard: row.get(7)?,
                 counted: CountedJob::read(row, 8)?,
+                place: JobPlace {
+                    seq: row.get(0)?,
+                    queue_id: row.get(8)?,
+                    partition: rows::partition(row, 11)?,
+                    partition_id: row.get(12)?,
+                    state: State::Executing,
+                },
             })
         })?;
         rows.collect()

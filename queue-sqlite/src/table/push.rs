@@ -1,7 +1,7 @@
 //! Stores jobs.
 
 use queue_core::backend::{Encoded, check_delays};
-use queue_core::{OnConflict, QueueError, Receipt, Schedule, State, Timestamp};
+use queue_core::{OnConflict, Partition, QueueError, Receipt, Schedule, State, Timestamp};
 use rusqlite::Result;
 
 use super::Table;
@@ -55,7 +55,7 @@ impl Table<'_> {
                 return Ok(Receipt::Existing(holder.id));
             }
             if holder.is_held && !holder.has_started {
-                self.replace(holder.seq, new)?;
+                self.counting(holder.seq, |table| table.replace(holder.seq, new))?;
                 return Ok(Receipt::Replaced(holder.id));
             }
             self.release_key(holder.seq)?;
@@ -69,12 +69,15 @@ impl Table<'_> {
         let is_inline = fits_inline(new);
         let queue_id = self.queue_id(&job.queue)?;
         let (state, run_at) = self.schedule(job.schedule);
+        let partition_id = self.place_new(queue_id, &job.partition, state)?;
         let unique = job.unique.as_ref();
         let until =
             unique.map(|unique| unique.window.map_or(self.now, |window| self.now.saturating_add(window)));
         self.statements.get(sql::INSERT_JOB)?.execute((
             rows::id_bytes(*id),
             queue_id,
+            job.partition.name(),
+            partition_id,
             job.name.as_str(),
             state as i64,
             job.priority,
@@ -83,7 +86,6 @@ impl Table<'_> {
             run_at.as_micros(),
             unique.map(|unique| unique.key.as_str()),
             until.map(Timestamp::as_micros),
-            unique.map(|_| 1),
             is_inline.then_some(&**payload),
             meta.as_deref().filter(|_| is_inline),
             (!is_inline).then_some(1),
@@ -94,6 +96,21 @@ impl Table<'_> {
             self.statements.get(sql::INSERT_PAYLOAD)?.execute((seq, &**payload, meta.as_deref()))?;
         }
         Ok(())
+    }
+
+    /// Counts a job before it is inserted in a state, and returns the number of its partition.
+    pub(super) fn place_new(&mut self, queue_id: i64, partition: &Partition, state: State) -> Result<i64> {
+        if !partition.is_none() {
+            self.share(queue_id)?;
+        }
+        if !self.is_shared(queue_id)? {
+            Ok(queue_id)
+        } else if state == State::Available {
+            self.count_ready(queue_id, partition)
+        } else {
+            // It gets its number when it becomes available.
+            Ok(0)
+        }
     }
 
     /// Replaces a job that has not started.

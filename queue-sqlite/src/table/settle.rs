@@ -43,8 +43,19 @@ impl Table<'_> {
         let Some(job) = self.claimed_job(lease)? else {
             return Ok(false);
         };
+        let queue_id = job.counted.queue_id();
+        if let Transition::Throttle { .. } = transition {
+            self.share(queue_id)?;
+        }
+        let is_shared = self.is_shared(queue_id)?;
         let is_current = self.end_lease(&job, lease, transition)?;
         if is_current {
+            if let Transition::Throttle { at } = transition {
+                self.hold(queue_id, &job.partition, *at)?;
+            }
+            if is_shared {
+                self.count_settled(&job, transition)?;
+            }
             self.store_effects(&job, lease, transition)?;
             if let Some(tally) = Tally::of(transition, job.counted.run_time(self.now)) {
                 self.cache.ended.add(self.now, job.counted, tally);
@@ -83,12 +94,22 @@ impl Table<'_> {
             Transition::Retry { at, .. } => {
                 self.statements.get(sql::RETRY)?.execute((seq, id, fence, now, at.as_micros()))?
             }
-            Transition::Snooze { at, .. } => {
+            Transition::Snooze { at, .. } | Transition::Throttle { at } => {
                 self.statements.get(sql::SNOOZE)?.execute((seq, id, fence, now, at.as_micros()))?
             }
             _ => self.statements.get(sql::RELEASE)?.execute((seq, id, fence, now))?,
         };
         Ok(changed > 0)
+    }
+
+    /// Counts a job of a shared queue whose lease has ended.
+    fn count_settled(&mut self, job: &ClaimedJob, transition: &Transition) -> Result<()> {
+        match transition {
+            Transition::Complete { .. } | Transition::Cancel { .. } | Transition::Discard { .. } => {
+                self.count_end(&job.place())
+            }
+            _ => self.count_move(&job.place()),
+        }
     }
 
     /// Stores the error of the attempt, if it failed, and the job that follows a discarded one.

@@ -102,6 +102,6 @@ impl Writer {
             })?;
             self.pruning.prune(&mut table)?;
         }
-        Ok(table.write_history()?)
+        Ok(table.finish()?)
     }
 }

@@ -42,13 +42,14 @@ impl Pruning {
         }
     }
 
-    /// Removes a batch of old jobs if that is due.
+    /// Removes a batch of old jobs if that is due, and partitions that nobody needs.
     pub(super) fn prune(&mut self, table: &mut Table<'_>) -> rusqlite::Result<()> {
         let Some(schedule) = &mut self.0 else { return Ok(()) };
         let now = Instant::now();
         if schedule.next(INTERVAL).is_none_or(|due| due <= now) {
             let pruned = table.prune(schedule.batch())?;
             schedule.note_pruned(pruned, now);
+            table.delete_idle_partitions()?;
         }
         Ok(())
     }

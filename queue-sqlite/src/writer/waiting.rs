@@ -1,5 +1,6 @@
 //! The claims that wait, and the timers and polls that wake the writer for them.
 
+use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,7 +24,7 @@ const FAST_POLL_DURATION: Duration = Duration::from_millis(200);
 pub(super) struct WaitingClaims {
     pub(super) claims: Waiters<Deadline>,
     clock: Arc<dyn Clock>,
-    /// The timer until the next job is due or the next lease expires.
+    /// The timer until the next job is due, the next lease expires, or a limit lets a job start.
     wakeup: Option<BoxFuture<'static, ()>>,
     /// Whether that timer has fired.
     is_due: bool,
@@ -73,7 +74,7 @@ impl WaitingClaims {
         self.data_version = None;
     }
 
-    /// Sets the timer until the next job is due or the next lease expires, if a claim waits.
+    /// Sets the timer until the next change by time alone, if a claim waits.
     pub(super) fn schedule_wakeup(&mut self, connection: &Connection) {
         self.wakeup = None;
         self.is_due = false;
@@ -81,12 +82,24 @@ impl WaitingClaims {
             return;
         }
         // If that can't be read, the timer is the longest one.
-        let due = table::next_due(connection).unwrap_or(Some(Timestamp::MAX));
+        let due = self.next_change(connection).unwrap_or(Some(Timestamp::MAX));
         let wait = self.claims.next_wakeup(self.clock.now(), due);
         self.wakeup = wait.map(|wait| self.clock.sleep(wait));
     }
 
-    /// Waits until a job is due, a lease expires, the wait of a claim ends, another connection has committed, or the files were
+    /// Returns when the next job is due, the next lease expires, or a limit lets a job start for which a claim waits.
+    fn next_change(&self, connection: &Connection) -> rusqlite::Result<Option<Timestamp>> {
+        let (mut next, any_shared) = table::next_due(connection)?;
+        if any_shared {
+            let queues: BTreeSet<_> = self.claims.queues().collect();
+            for queue in queues {
+                next = next.into_iter().chain(table::next_start(connection, queue)?).min();
+            }
+        }
+        Ok(next)
+    }
+
+    /// Waits until a job is due, a lease expires, a limit lets a job start, the wait of a claim ends, another connection has committed, or the files were
     /// replaced. Waits forever if there is no claim.
     ///
     /// # Cancel safety

@@ -14,6 +14,7 @@ mod kit;
 mod locked_file;
 mod opening;
 mod overview;
+mod partitions;
 mod payloads;
 mod reading;
 mod replaced_files;

@@ -85,6 +85,7 @@ async fn the_overview_of_a_job_in_any_state_agrees_with_get() -> TestResult {
             Some(id.to_string()),
             Some(job.name.to_string()),
             Some(job.queue.to_string()),
+            job.partition.name().map(ToOwned::to_owned),
             Some(job.state.to_string()),
             Some(job.priority.to_string()),
             Some(job.attempt.to_string()),

@@ -19,10 +19,76 @@ insert into queue_states (state, name) values
 
 create table queue_names (
     -- The queues by name. A row is inserted at the first use of its queue, and stays.
-    queue_id integer primary key,         -- the number that `queue_jobs` stores
-    name     text    not null unique,     -- the name that programs use, such as `mail`
-    paused   integer not null default 0   -- 1 while an operator pauses the queue: claims skip its jobs
+    queue_id  integer primary key,         -- the number that `queue_jobs` stores
+    name      text    not null unique,     -- the name that programs use, such as `mail`
+    paused    integer not null default 0,  -- 1 while an operator pauses the queue: claims skip its jobs
+    is_used   integer not null default 1,  -- 0 until a job is stored or the queue is paused, if a limit came first
+    is_shared integer not null default 0   -- 1 from the first partition or limit on: claims deal its jobs, see `queue_totals`
 ) strict;
+create index queue_names_shared on queue_names (
+    -- The shared queues: whether there is any.
+    queue_id
+) where is_shared = 1;
+
+create table queue_totals (
+    -- The shared queues as a whole. The counts change with the rows of `queue_jobs`, in the same transaction. A queue that has
+    -- become shared has its row after the next transaction of a program that works on its jobs, which counts them.
+    queue_id    integer primary key,         -- the queue, see `queue_names`
+    ready       integer not null,            -- the number of available jobs
+    running     integer not null,            -- the number of executing jobs
+    turn        integer not null,            -- the last number that was given to a partition
+    free_at     integer not null,            -- when the next job may start, because of the rate
+    has_limits  integer not null,            -- 1 if the queue has rows in `queue_limits`
+    max_running integer,                     -- the limit in force: how many jobs run at once; null if there is none
+    starts      integer,                     -- the limit in force: how many jobs start in a window; null if there is none
+    per         integer,                     -- the length of the window in nanoseconds
+    burst       integer,                     -- how many jobs start at once after a pause
+    weight      integer not null             -- the weight of that limit, which means nothing
+) strict;
+
+create table queue_partitions (
+    -- The partitions of the shared queues. A named one that has no available or executing job is deleted after a while; the
+    -- next job creates it again.
+    partition_id integer primary key,        -- the number that `queue_jobs` stores: of a named one negative, otherwise the queue's
+    queue_id     integer not null,           -- the queue, see `queue_names`
+    name         text    not null,           -- the name; empty for the jobs that name none
+    ready        integer not null,           -- the number of available jobs
+    running      integer not null,           -- the number of executing jobs
+    turn         integer not null,           -- when it was last served or came to have an available job, in turns of the queue
+    free_at      integer not null,           -- when the next job may start, because of the rate or a throttled job
+    is_held      integer not null,           -- 1 if that was in the future at the last change
+    max_running  integer,                    -- the limit in force: how many jobs run at once; null if there is none
+    starts       integer,                    -- the limit in force: how many jobs start in a window; null if there is none
+    per          integer,                    -- the length of the window in nanoseconds
+    burst        integer,                    -- how many jobs start at once after a pause
+    weight       integer not null            -- the share of running jobs
+) strict;
+create unique index queue_partitions_name on queue_partitions (
+    -- Finds a partition by its name.
+    queue_id, name
+);
+create index queue_partitions_open on queue_partitions (
+    -- The partitions that may start a job, in the order in which they are served.
+    queue_id, running * 1000000 / weight, turn
+) where ready > 0 and is_held = 0 and running < coalesce(max_running, 4294967296);
+create index queue_partitions_held on queue_partitions (
+    -- The partitions that may start a job later, by that time.
+    queue_id, free_at
+) where ready > 0 and is_held = 1 and running < coalesce(max_running, 4294967296);
+
+create table queue_limits (
+    -- The limits of queues and partitions. Of two for the same jobs, the one that an operator has set is in force.
+    queue_id    integer not null,    -- the queue, see `queue_names`
+    scope       integer not null,    -- 0: the queue as a whole; 1: each partition without a limit of its own; 2: one partition
+    partition   text    not null,    -- the partition; empty for jobs that name none, and for the other scopes
+    is_set      integer not null,    -- 0: declared by a program; 1: set by an operator
+    max_running integer,             -- how many jobs run at once; null for no limit
+    starts      integer,             -- how many jobs start in a window; null for no limit
+    per         integer,             -- the length of the window in nanoseconds
+    burst       integer,             -- how many jobs start at once after a pause
+    weight      integer not null,    -- the share of running jobs
+    primary key (queue_id, scope, partition, is_set)
+) strict, without rowid;
 
 create table queue_jobs (
     -- The jobs. Times are microseconds since the Unix epoch; the view `queue_overview` shows them as text.
@@ -30,6 +96,8 @@ create table queue_jobs (
     seq                 integer primary key,         -- the position in push order, and the key in the other tables
     id                  blob    not null,            -- the 16 bytes of the UUID
     queue_id            integer not null,            -- the queue, see `queue_names`
+    partition           text,                        -- the part of the queue to which it belongs; null if it names none
+    partition_id        integer not null,            -- the same while it is available or executing, see `queue_partitions`
     name                text    not null,            -- the job's name, by which a program finds its function
     state               integer not null,            -- see `queue_states`
     priority            integer not null,            -- the lower runs first
@@ -60,12 +128,16 @@ create unique index queue_jobs_id on queue_jobs (
     id
 );
 
--- An available job is in the first of these three indexes, an executing job in the second, a finished job in the third, and a
--- waiting job in the second and third. So every search reads the beginning of a range, however many jobs there are.
+-- An available job is in the first of these indexes, and in the second if it names a partition. An executing job is in the third,
+-- a finished job in the fourth, and a waiting job in both of these. So every search reads the beginning of a range, however many jobs there are.
 create index queue_jobs_ready on queue_jobs (
-    -- The available jobs of each queue, in the order of claims.
-    queue_id, priority, run_at
+    -- The available jobs of each partition, in the order of claims. Those that name none are under the number of their queue.
+    partition_id, priority, run_at
 ) where state = 1;
+create index queue_jobs_ready_named on queue_jobs (
+    -- The available jobs of each queue that name a partition, for operators.
+    queue_id, priority, run_at
+) where state = 1 and partition is not null;
 create index queue_jobs_timed on queue_jobs (
     -- The unfinished jobs by state and time: the next due job, the next lease to expire.
     state, state_time
@@ -127,6 +199,7 @@ select
         || substr(hex(j.id), 17, 4) || '-' || substr(hex(j.id), 21)) as id,
     j.name,
     q.name as queue,
+    j.partition,
     s.name as state,
     j.priority,
     j.attempt,
@@ -174,7 +247,8 @@ select
     null as max_attempts,    -- a failure of this attempt is final; by default 5
     null as unique_key,      -- nothing is stored while another unfinished job of this name has the key
     null as meta,            -- a JSON object of strings
-    null as id               -- 16 bytes; nothing is stored if a job has this id; by default random (UUID version 4)
+    null as id,              -- 16 bytes; nothing is stored if a job has this id; by default random (UUID version 4)
+    null as partition        -- the part of the queue, such as a tenant, at most 128 bytes; by default none
 where false;
 
 create trigger queue_enqueue_insert instead of insert on queue_enqueue begin
@@ -210,10 +284,16 @@ create trigger queue_enqueue_insert instead of insert on queue_enqueue begin
     where (select sum(length(cast(key as blob)) + length(cast(value as blob))) from json_each(new.meta)) > 16384;
     select raise(abort, 'queue_enqueue: `id` must be a blob of 16 bytes, such as randomblob(16)')
     where new.id is not null and not (typeof(new.id) = 'blob' and length(new.id) = 16);
+    select raise(abort, 'queue_enqueue: `partition` must be text of at most 128 bytes without control characters')
+    where new.partition is not null and not (typeof(new.partition) = 'text' and length(cast(new.partition as blob)) <= 128
+        and instr(new.partition, char(0)) = 0
+        and new.partition not glob '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*');
 
     insert into queue_names (name)
     select coalesce(new.queue, 'default')
     where not exists (select 1 from queue_names where name = coalesce(new.queue, 'default'));
+    update queue_names set is_used = 1, is_shared = is_shared or nullif(new.partition, '') is not null
+    where name = coalesce(new.queue, 'default') and (is_used = 0 or is_shared = 0 and nullif(new.partition, '') is not null);
 
     -- The owner of the key loses it if it has finished and its window is over. A job whose last lease has expired counts as
     -- finished: the writer has not ended it yet.
@@ -224,26 +304,27 @@ create trigger queue_enqueue_insert instead of insert on queue_enqueue begin
         and (state in (4, 5, 6) or state = 2 and state_time <= (select now from queue_clock)
             and (cancel_reason is not null or attempt >= max_attempts));
 
+    -- A job of a shared queue is stored as due, and counted by the program that works on the queue next.
     insert into queue_jobs
-        (id, queue_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key, unique_until,
-        owns_unique_key, payload, meta, payload_is_external)
+        (id, queue_id, partition, partition_id, name, state, priority, max_attempts, pushed_at, run_at, state_time, unique_key,
+        unique_until, owns_unique_key, payload, meta, payload_is_external)
     select
         -- Random bytes, in which the bits for version 4 of a UUID are set.
         coalesce(new.id, cast(
             randomblob(6) || substr(x'404142434445464748494a4b4c4d4e4f', 1 + abs(random() % 16), 1)
             || randomblob(1) || substr(x'808182838485868788898a8b8c8d8e8f', 1 + abs(random() % 16), 1)
             || randomblob(7) as blob)),
-        queue_id, new.name, case when run_at > now then 0 else 1 end, coalesce(new.priority, 0), coalesce(new.max_attempts, 5), now, run_at,
-        case when run_at > now then run_at end, new.unique_key, iif(new.unique_key is null, null, now),
+        queue_id, nullif(new.partition, ''), iif(is_shared, 0, queue_id), new.name, iif(waits, 0, 1),
+        coalesce(new.priority, 0), coalesce(new.max_attempts, 5), now, run_at, iif(waits, run_at, null), new.unique_key, iif(new.unique_key is null, null, now),
         iif(new.unique_key is null, null, 1), iif(is_external, null, payload), iif(is_external, null, meta),
         iif(is_external, 1, null)
     from (
-        select queue_id, now, payload, meta,
+        select *, is_shared or run_at > now as waits from (select queue_id, is_shared, now, payload, meta,
             max(now, coalesce(strftime('%s', new.run_at) * 1000000 + substr(strftime('%f', new.run_at), 4) * 1000, now))
                 as run_at,
             length(cast(payload as blob)) + coalesce(length(cast(meta as blob)), 0) > 512 as is_external
         from (select coalesce(new.payload, '{}') as payload, nullif(new.meta, '{}') as meta), queue_clock, queue_names
-        where name = coalesce(new.queue, 'default'))
+        where name = coalesce(new.queue, 'default')))
     where not exists (select 1 from queue_jobs where id = new.id)
         and not exists (
             select 1 from queue_jobs where name = new.name and unique_key = new.unique_key and owns_unique_key = 1);
@@ -262,10 +343,10 @@ insert into queue_schema_migrations (version, min_program_version) values (1, 1)
 
 insert into queue_names (queue_id, name) values (1, 'mail');
 insert into queue_jobs
-    (seq, id, queue_id, name, state, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state_time,
+    (seq, id, queue_id, partition_id, name, state, priority, attempt, max_attempts, fence, pushed_at, run_at, claimed_at, state_time,
     payload, meta)
 values
-    (1, x'0192f0c1a2b37c4d8e5f60718293a4b5', 1, 'send_welcome', 3, 0, 1, 5, 1, 1700000000000000, 1700000001000000,
+    (1, x'0192f0c1a2b37c4d8e5f60718293a4b5', 1, 1, 'send_welcome', 3, 0, 1, 5, 1, 1700000000000000, 1700000001000000,
     1700000000500000, 1700000001000000, '{"user_id":42}', '{"tenant":"acme"}');
 insert into queue_failures (seq, fence, attempt, failed_at, message)
     values (1, 1, 1, 1700000000900000, 'connection refused');
