@@ -63,9 +63,9 @@ pub(crate) fn limit(row: &Row<'_>, column: usize) -> Result<Limit> {
 /// Reads the scope of a limit from the columns `scope` and `partition`.
 pub(crate) fn scope(row: &Row<'_>, column: usize) -> Result<LimitScope> {
     Ok(match row.get(column)? {
-        0 => LimitScope::Queue,
+        0 => LimitScope::Total,
         1 => LimitScope::Each,
-        2 => LimitScope::Partition(Partition::new(row.get_ref(column + 1)?.as_str()?)),
+        2 => LimitScope::One(Partition::new(row.get_ref(column + 1)?.as_str()?)),
         other => return Err(Error::IntegralValueOutOfRange(column, other)),
     })
 }
@@ -73,9 +73,9 @@ pub(crate) fn scope(row: &Row<'_>, column: usize) -> Result<LimitScope> {
 /// Returns the values that are stored for the scope of a limit.
 pub(crate) fn scope_values(scope: &LimitScope) -> Result<(i64, &str)> {
     match scope {
-        LimitScope::Queue => Ok((0, "")),
+        LimitScope::Total => Ok((0, "")),
         LimitScope::Each => Ok((1, "")),
-        LimitScope::Partition(partition) => Ok((2, partition.as_str())),
+        LimitScope::One(partition) => Ok((2, partition.as_str())),
         _ => Err(Error::ToSqlConversionFailure(format!("the scope {scope:?} is not known").into())),
     }
 }

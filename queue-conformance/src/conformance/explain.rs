@@ -106,9 +106,9 @@ async fn limits_are_reasons(harness: &QueueHarness, announces: bool) {
         "the queue `default` is at its limit: 3 of 3 running, held by `a/1/default`, `b/1/x`, `c/1/y`";
     expect_eq!(text, expected, "the sentence of a full queue");
 
-    set(harness, LimitScope::Queue, Some(Limit::running(4))).await;
+    set(harness, LimitScope::Total, Some(Limit::running(4))).await;
     harness.claim(held.worker("b/1/x")).await;
-    set(harness, LimitScope::Queue, Some(Limit::NONE)).await;
+    set(harness, LimitScope::Total, Some(Limit::NONE)).await;
     let expected = "partition `a` of the queue `default` is at its limit: 2 of 2 running, held by `b/1/x`";
     expect_eq!(sentences(harness, 22).await, expected, "the sentence of a full partition");
     let until = harness.now().saturating_add(SECOND * 9);

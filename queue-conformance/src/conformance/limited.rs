@@ -35,7 +35,7 @@ async fn everything_is_refused(harness: &QueueHarness) {
     let (queue, default) = (harness.queue(), QueueName::DEFAULT);
     let limits = QueueLimits::total(Limit::running(1));
     refuses(harness, "`declare_limits`", queue.declare_limits(&default, &limits)).await;
-    let set = queue.set_limit(&default, &LimitScope::Queue, Some(Limit::running(1)));
+    let set = queue.set_limit(&default, &LimitScope::Total, Some(Limit::running(1)));
     refuses(harness, "`set_limit`", set).await;
     refuses(harness, "`usage`", async { queue.usage(&UsageRequest::of(&default)).await }).await;
     refuses(harness, "a push of a job with a partition", queue.push(vec![of("acme", 0)])).await;
@@ -62,7 +62,7 @@ pub(super) fn of(partition: &str, number: u32) -> NewJob {
 
 /// Returns the scope of a partition.
 pub(super) fn scope(partition: &str) -> LimitScope {
-    LimitScope::Partition(Partition::new(partition))
+    LimitScope::One(Partition::new(partition))
 }
 
 /// Declares the limits of the default queue.

@@ -35,7 +35,7 @@ async fn one_claim_obeys_each_limit(harness: &QueueHarness) {
 
     expect_eq!(start(harness, 10).await, [0, 2, 5, 8, 9], "the jobs that one claim starts under all limits");
     expect_eq!(start(harness, 10).await.len(), 0, "the jobs that start while the queue is at its limit");
-    set(harness, LimitScope::Queue, Some(Limit::NONE)).await;
+    set(harness, LimitScope::Total, Some(Limit::NONE)).await;
     expect_eq!(start(harness, 10).await, [3], "the job that starts while all partitions but `b` are full");
 }
 
@@ -234,9 +234,9 @@ pub(super) async fn q121_limits_change_while_jobs_run_and_are_remembered(harness
         let reopened = harness.with_queue(reopened);
         expect_eq!(shown(&limits(&reopened).await), REMEMBERED, "the limits after a restart");
         reopened.nothing_is_ready().await;
-        set(&reopened, LimitScope::Queue, Some(Limit::running(1000))).await;
+        set(&reopened, LimitScope::Total, Some(Limit::running(1000))).await;
     } else {
-        set(harness, LimitScope::Queue, Some(Limit::running(1000))).await;
+        set(harness, LimitScope::Total, Some(Limit::running(1000))).await;
     }
     expect_eq!(start(harness, 99).await.len(), 2, "the jobs that start once the queue's limit is raised");
 }
@@ -303,7 +303,7 @@ async fn a_limit_that_is_set_outlives_declarations(harness: &QueueHarness) {
     let first = QueueLimits::total(Limit::running(9)).and_partition("gone", Limit::running(1));
     declare(harness, first.and_each(Limit::running(2))).await;
     for (scope, limit) in [
-        (LimitScope::Queue, Limit::running(2).and_starts(5, SECOND * 60).burst(2)),
+        (LimitScope::Total, Limit::running(2).and_starts(5, SECOND * 60).burst(2)),
         (scope("a"), Limit::running(9)),
         (scope("B"), Limit::running(1)),
         (scope(""), Limit::weight(4)),
@@ -320,11 +320,11 @@ async fn a_limit_that_is_set_outlives_declarations(harness: &QueueHarness) {
 async fn a_limit_that_is_refused_changes_nothing(harness: &QueueHarness) {
     let burst = |burst| Limit::starts(2, SECOND).burst(burst);
     let refused = [
-        (LimitScope::Queue, Limit::weight(0), "`weight` is 0"),
+        (LimitScope::Total, Limit::weight(0), "`weight` is 0"),
         (LimitScope::Each, Limit::weight(1001), "`weight` is 1001"),
         (LimitScope::Each, Limit::starts(0, SECOND), "`starts` is 0"),
-        (LimitScope::Queue, Limit::starts(1, Duration::ZERO), "`per` is 0ns"),
-        (LimitScope::Queue, Limit::starts(1, Limit::MAX_PER + SECOND), "`per` is"),
+        (LimitScope::Total, Limit::starts(1, Duration::ZERO), "`per` is 0ns"),
+        (LimitScope::Total, Limit::starts(1, Limit::MAX_PER + SECOND), "`per` is"),
         (LimitScope::Each, burst(0), "`burst` is 0"),
         (LimitScope::Each, burst(3), "`burst` is 3"),
         (scope(&"p".repeat(129)), Limit::NONE, "`partition` has 129 bytes"),

@@ -20,7 +20,7 @@ pub(super) async fn q117_no_window_has_more_starts_than_a_rate_allows(harness: &
         Limit::starts(2, SECOND).burst(2),
     ];
     for (number, limit) in rates.into_iter().enumerate() {
-        starts_are_spaced(harness, format!("total-{number}").into(), LimitScope::Queue, limit).await;
+        starts_are_spaced(harness, format!("total-{number}").into(), LimitScope::Total, limit).await;
         starts_are_spaced(harness, format!("each-{number}").into(), LimitScope::Each, limit).await;
     }
     a_start_is_not_given_back(harness).await;

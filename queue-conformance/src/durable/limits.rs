@@ -51,7 +51,7 @@ async fn everything_is_remembered(harness: &StoreHarness, queue: &dyn Admin) {
     let (steps, name) = (harness.steps(), QueueName::new("remembered"));
     let limits = QueueLimits::each(Limit::running(1)).and_partition("rate", Limit::starts(1, HOUR));
     steps.ok("`declare_limits`", queue.declare_limits(&name, &limits)).await;
-    let set = queue.set_limit(&name, &LimitScope::Queue, Some(Limit::running(9)));
+    let set = queue.set_limit(&name, &LimitScope::Total, Some(Limit::running(9)));
     steps.ok("`set_limit`", set).await;
     let partitions = ["held", "held", "rate", "rate", "full", "full"];
     let pushed = partitions.iter().map(|partition| job(0).queue(&name).partition(*partition));
@@ -94,7 +94,7 @@ async fn workers_are_killed(harness: &StoreHarness) {
     let declared = limits.and_partition("r", rate).and_partition("b", Limit::running(9));
     let name = QueueName::DEFAULT;
     harness.steps().ok("`declare_limits`", queue.declare_limits(&name, &declared)).await;
-    let scope = LimitScope::Partition(Partition::new("b"));
+    let scope = LimitScope::One(Partition::new("b"));
     let set = queue.set_limit(&name, &scope, Some(Limit::running(1)));
     harness.steps().ok("`set_limit`", set).await;
     let pushed = push(harness, &*queue).await;

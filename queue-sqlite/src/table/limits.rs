@@ -45,7 +45,7 @@ impl Table<'_> {
             }
         }
         let partition = match scope {
-            LimitScope::Partition(partition) => Some(partition.as_str()),
+            LimitScope::One(partition) => Some(partition.as_str()),
             _ => None,
         };
         self.apply_limits(queue_id, partition)

@@ -26,9 +26,9 @@ pub(super) fn declared(random: &mut Rng) -> QueueLimits {
 /// Returns a part of a queue.
 pub(super) fn scope(random: &mut Rng) -> LimitScope {
     match random.u32(0..4) {
-        0 => LimitScope::Queue,
+        0 => LimitScope::Total,
         1 => LimitScope::Each,
-        _ => LimitScope::Partition(Partition::new(PARTITIONS[random.usize(0..PARTITIONS.len())])),
+        _ => LimitScope::One(Partition::new(PARTITIONS[random.usize(0..PARTITIONS.len())])),
     }
 }
 

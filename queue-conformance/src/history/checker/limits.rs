@@ -25,10 +25,10 @@ pub fn check_limits(history: &History, queue: &QueueName, limits: &QueueLimits) 
     stored.declare(limits);
     let clock = Clock::of(&history.events);
     let leases = Leases::of(history, queue);
-    let mut scopes = vec![(LimitScope::Queue, stored.total(), leases.all())];
+    let mut scopes = vec![(LimitScope::Total, stored.total(), leases.all())];
     for (partition, leases) in leases.by_partition() {
         let limit = stored.of(&partition);
-        scopes.push((LimitScope::Partition(partition), limit, leases));
+        scopes.push((LimitScope::One(partition), limit, leases));
     }
     for (scope, limit, leases) in scopes {
         check_running(&scope, limit, &leases, &clock)

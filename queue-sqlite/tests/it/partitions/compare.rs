@@ -187,9 +187,9 @@ impl Comparison {
 
     fn scope(&mut self) -> LimitScope {
         match self.random.u8(0..4) {
-            0 => LimitScope::Queue,
+            0 => LimitScope::Total,
             1 => LimitScope::Each,
-            _ => LimitScope::Partition(Partition::new(self.one_of(&PARTITIONS))),
+            _ => LimitScope::One(Partition::new(self.one_of(&PARTITIONS))),
         }
     }
 

@@ -33,7 +33,7 @@ async fn limits_counts_and_holds_survive_a_restart() -> TestResult {
     let request = UsageRequest::of("default");
     let queue = open().await?;
     queue.declare_limits(&name, &limits).await?;
-    queue.set_limit(&name, &LimitScope::Queue, Some(Limit::running(4))).await?;
+    queue.set_limit(&name, &LimitScope::Total, Some(Limit::running(4))).await?;
     queue.push(["acme", "acme", "acme", "globex", "globex", "initech"].map(job).into()).await?;
     let running = queue.claim(&demand(9)).await?;
     assert_eq!(running.len(), 4);
@@ -49,9 +49,9 @@ async fn limits_counts_and_holds_survive_a_restart() -> TestResult {
     assert_eq!(queue.claim(&demand(9)).await?.len(), 0);
     let records = queue.limits(&name).await?;
     let expected = [
-        LimitRecord::new(LimitScope::Queue, None, Some(Limit::running(4))),
+        LimitRecord::new(LimitScope::Total, None, Some(Limit::running(4))),
         LimitRecord::new(LimitScope::Each, Some(Limit::running(1)), None),
-        LimitRecord::new(LimitScope::Partition("acme".into()), Some(Limit::running(2)), None),
+        LimitRecord::new(LimitScope::One("acme".into()), Some(Limit::running(2)), None),
     ];
     assert_eq!(records, expected);
     clock.advance(MINUTE);

@@ -111,7 +111,7 @@ async fn a_settlement_and_an_expired_lease_free_a_place() -> TestResult {
 #[tokio::test]
 async fn a_limit_is_raised_or_taken_back() -> TestResult {
     let (queue, _clock, _running) = limited(Limit::running(1)).await?;
-    let (name, scope) = (QueueName::new("default"), LimitScope::Partition("acme".into()));
+    let (name, scope) = (QueueName::new("default"), LimitScope::One("acme".into()));
     let demand = demand();
     let mut waiting = pin!(queue.claim(&demand));
     assert!(poll!(&mut waiting).is_pending());

@@ -45,9 +45,9 @@ pub(super) fn add(
         return reasons;
     }
     let usage = model.usage(now, &UsageRequest::of(&job.queue).partition(&job.partition).limit(1));
-    let mut limits = of_scope(model, now, job, LimitScope::Queue, &usage.total);
+    let mut limits = of_scope(model, now, job, LimitScope::Total, &usage.total);
     for listed in &usage.partitions {
-        let scope = LimitScope::Partition(listed.partition.clone());
+        let scope = LimitScope::One(listed.partition.clone());
         limits.extend(of_scope(model, now, job, scope, &listed.usage));
     }
     let waits = |reason: &ReasonView| matches!(reason, ReasonView::Other(Reason::Waiting { .. }));
@@ -74,7 +74,7 @@ fn of_scope(
 /// Returns the workers that run the jobs under a limit.
 fn holders(model: &mut JobTable, now: Timestamp, job: &JobRecord, scope: &LimitScope) -> Vec<WorkerId> {
     let mut filter = Filter::all().queue(&job.queue).state(State::Executing);
-    if let LimitScope::Partition(partition) = scope {
+    if let LimitScope::One(partition) = scope {
         filter = filter.partition(partition);
     }
     let running = model.list(now, &filter, &PageRequest::first(MOST_HOLDERS)).map(|page| page.jobs);
