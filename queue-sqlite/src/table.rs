@@ -105,10 +105,10 @@ impl<'a> Table<'a> {
                 }
             }
         }
-        if is_shared_due {
-            self.promote_shared()?;
+        if has_expired {
+            self.expire(is_shared_due)?;
         }
-        if has_expired { self.expire() } else { Ok(()) }
+        if is_shared_due { self.promote_shared(self.now) } else { Ok(()) }
     }
 
     /// Stores what the transaction has counted. It must be its last step.

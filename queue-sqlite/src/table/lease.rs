@@ -50,8 +50,14 @@ impl Table<'_> {
     }
 
     /// Ends expired leases, whose workers are presumed dead. Each attempt counts, and failed when its lease expired.
-    pub(super) fn expire(&mut self) -> Result<()> {
+    ///
+    /// If jobs of shared queues are due, those that were due before a lease expired become available before its job, because
+    /// partitions are served in the order in which they came to have ready jobs.
+    pub(super) fn expire(&mut self, is_shared_due: bool) -> Result<()> {
         for expired in self.expired_leases()? {
+            if is_shared_due {
+                self.promote_shared(expired.expired_at)?;
+            }
             let ExpiredLease { seq, fence, attempt, max_attempts, expired_at, cancel_requested, id, .. } =
                 expired;
             self.record_failure(seq, fence, &AttemptError::lease_expired(attempt, max_attempts, expired_at))?;

@@ -9,14 +9,14 @@ use crate::sql::partitions::{DUE, PROMOTE, PROMOTE_PLAIN};
 use crate::table::Table;
 
 impl Table<'_> {
-    /// Promotes the due jobs of both waiting states to available, in the order of their times, then in push order.
-    pub(in crate::table) fn promote_shared(&mut self) -> Result<()> {
-        let now = self.now.as_micros();
+    /// Promotes the jobs of both waiting states that are due at `until` to available, in the order of their times, then in push order.
+    pub(in crate::table) fn promote_shared(&mut self, until: Timestamp) -> Result<()> {
+        let until = until.as_micros();
         let mut due = Vec::new();
         for state in [State::Scheduled, State::Retryable] {
-            self.statements.get(PROMOTE_PLAIN)?.execute((state as i64, now))?;
+            self.statements.get(PROMOTE_PLAIN)?.execute((state as i64, until))?;
             let find = self.statements.get(DUE)?;
-            let found = find.query_map((state as i64, now), |row| {
+            let found = find.query_map((state as i64, until), |row| {
                 Ok((rows::timestamp(row, 0)?, JobPlace::read(row, 1)?))
             })?;
             due.extend(found.collect::<Result<Vec<_>>>()?);
