@@ -25,22 +25,21 @@ declare
     _row_ids tid[];
     _next record;
     _discarded text[];
-    _shared integer[] := '{}';
+    _is_locked boolean := false;
+    _shared integer[];
     _drained integer[] := '{}';
     _has_limits boolean;
     _room integer;
     _seqs bigint[];
     _starts bigint;
 begin
-    if not exists (select from queues q where q.name = any (_queues) and q.is_shared) then
-        -- Until this claim ends, no lease of these queues is counted: see `shares.sql`.
-        perform pg_advisory_xact_lock_shared(share_lock(q.id)) from (
-            select q.id from queues q where q.name = any (_queues) order by q.id) q;
-        if exists (select from queues q where q.name = any (_queues) and q.is_shared) then
-            _shared := lock_shares(_queues, true);
-        end if;
-    else
-        _shared := lock_shares(_queues, false);
+    -- Until this claim ends, nobody counts the leases of queues that are plain ones: see `shares.sql`.
+    _shared := array(
+        select q.id from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q
+        where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null);
+    if _shared <> '{}' then
+        _is_locked := true;
+        _shared := lock_shares(_queues, _shared);
     end if;
     _now := clock();
     scan_us := array_fill(0, array[cardinality(_claims)]);
@@ -51,11 +50,13 @@ begin
     then
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
-    perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
+    if _is_locked then
+        perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
+    end if;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared
         from unnest(
                 _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers,
                 _startable)
@@ -71,6 +72,13 @@ begin
         if remaining = 0 then
             scan_us[request.idx + 1] := -1;
             continue;
+        end if;
+        if request.is_shared and not _is_locked then
+            -- It has just become shared.
+            _is_locked := true;
+            _shared := lock_shares(_queues, '{}');
+            _now := clock();
+            perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
         end if;
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         if request.queue_id = any (_shared) then
@@ -137,7 +145,7 @@ begin
     end loop;
     began := clock();
     _next := next_wakeup(_now, _from_due, _from_expiry);
-    if _shared <> '{}' then
+    if _is_locked then
         _starts := (select min(next_start(q.id, _now)) from queues q where q.id = any (_shared) and not q.paused);
     end if;
     now := clock();

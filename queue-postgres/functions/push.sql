@@ -12,26 +12,30 @@ end $$;
 comment on function ensure_queues is 'Creates the queues of these names that do not exist.';
 
 create or replace function queue_ids(
-    _queues text[], _queue_of integer[], _partitions text[], out ids integer[], out shared integer[]
-)
+    _queues text[], _queue_of integer[], _partitions text[]
+) returns integer[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    ids integer[];
+    shared integer[];
 begin
     select array_agg(q.id order by n.o), array_agg(q.id) filter (where q.is_shared) into ids, shared
     from unnest(_queues) with ordinality n (name, o) join queues q on q.name = n.name;
     if cardinality(ids) <> cardinality(_queues) then
-        ids := null;
+        return null;
     elsif _partitions is not null and exists (
         select from unnest(_queue_of, _partitions) u (queue, partition)
         where u.partition is not null and ids[u.queue] <> all (coalesce(shared, '{}')))
     then
-        ids := null;
+        return null;
     end if;
+    return ids || shared;
 end $$;
 comment on function queue_ids is
-    'Returns the ids of the queues of these names, in their order, and the ids of the shared ones. ids is null if one of the '
-    'queues does not exist, or a job names a partition and its queue is not shared. The arrays are those of push().';
+    'Returns the ids of the queues of these names, in their order, and behind them the ids of the shared ones once more. Null if one '
+    'of the queues does not exist, or a job names a partition and its queue is not shared. The arrays are those of push().';
 
 create or replace function is_key_held(_holder unique_keys, _now bigint) returns boolean
 language plpgsql
@@ -142,12 +146,13 @@ begin
             return;
         end if;
     end if;
-    select ids, shared into _queue_ids, _shared from queue_ids(_queues, _queue_of, _partitions);
+    _queue_ids := queue_ids(_queues, _queue_of, _partitions);
     if _queue_ids is null then
         kind := -2;
         return next;
         return;
     end if;
+    _shared := _queue_ids[cardinality(_queues) + 1:];
     if _channel is not null then
         perform pg_notify(_channel, _sender);
     end if;
@@ -165,13 +170,16 @@ begin
             returning seq, queue_id, priority, run_at, coalesce(partition, '') as partition),
         later as (
             insert into waiting (due, seq, state, queue_id)
-            select run_at, seq, 0, queue_id from new where run_at > _now),
-        noted as (
-            insert into partition_changes (queue_id, at, partition, ready)
-            select queue_id, _now, partition, count(*) from new where run_at <= _now and queue_id = any (_shared)
-            group by queue_id, partition order by min(seq))
+            select run_at, seq, 0, queue_id from new where run_at > _now)
         insert into ready (queue_id, priority, run_at, seq, partition)
         select queue_id, priority, run_at, seq, partition from new where run_at <= _now;
+        if _shared <> '{}' then
+            insert into partition_changes (queue_id, at, partition, ready)
+            select _queue_ids[u.queue], _now, coalesce(u.partition, ''), count(*)
+            from unnest(_queue_of, _delays, _times, _partitions) with ordinality u (queue, delay, time, partition, o)
+            where coalesce(u.time, _now + coalesce(u.delay, 0)) <= _now and _queue_ids[u.queue] = any (_shared)
+            group by 1, 3 order by min(u.o);
+        end if;
         return;
     end if;
     -- The same, but a job whose id exists is skipped.

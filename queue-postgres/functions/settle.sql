@@ -49,10 +49,13 @@ declare
     _told text[];
     settled record;
     gone record;
-    _shared integer[] := array(select q.id from queues q where q.is_shared);
+    _shared integer[];
     _held integer[];
 begin
     is_shared := false;
+    if _kinds is not null then
+        _shared := shared_queues();
+    end if;
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
         where delay > 9223372036854775807 - _now;
@@ -61,7 +64,7 @@ begin
         end if;
     end if;
     if _queues is not null then
-        if (select ids from queue_ids(_queues, _queue_of, _partitions)) is null then
+        if queue_ids(_queues, _queue_of, _partitions) is null then
             refused := -1;
             return;
         end if;
@@ -111,7 +114,7 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             values (minute_of(_now), greatest(_now - gone.claimed_at, 0), 1, 0, 0, gone.queue_id, gone.name);
             applied := array[0];
-            is_shared := gone.queue_id = any (_shared);
+            is_shared := exists (select from queues q where q.id = gone.queue_id and q.is_shared);
         end if;
     elsif _kinds is null then
         -- All are completions: the most frequent case of a busy queue.
@@ -126,7 +129,8 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*), 0, 0, queue_id, name
             from gone group by queue_id, name)
-        select array_agg(idx), coalesce(bool_or(queue_id = any (_shared)), false) into applied, is_shared from gone;
+        select array_agg(idx), coalesce(bool_or(queue_id = any (array(select q.id from queues q where q.is_shared))), false)
+        into applied, is_shared from gone;
     else
         with gone as (
             delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality

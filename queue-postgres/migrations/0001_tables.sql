@@ -14,7 +14,9 @@
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
+--     \i functions/rates.sql
 --     \i functions/shares.sql
+--     \i functions/deal.sql
 --     \i functions/claim.sql
 --     \i functions/renew.sql
 --     \i functions/settle.sql

@@ -20,7 +20,7 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 20] = [
+const FUNCTIONS: [&str; 22] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/workers.sql"),
     include_str!("../functions/partitions.sql"),
@@ -29,7 +29,9 @@ const FUNCTIONS: [&str; 20] = [
     include_str!("../functions/expire.sql"),
     include_str!("../functions/push.sql"),
     include_str!("../functions/enqueue.sql"),
+    include_str!("../functions/rates.sql"),
     include_str!("../functions/shares.sql"),
+    include_str!("../functions/deal.sql"),
     include_str!("../functions/claim.sql"),
     include_str!("../functions/renew.sql"),
     include_str!("../functions/settle.sql"),

@@ -129,7 +129,7 @@ async fn a_key_is_held_while_a_settlement_that_began_in_time_is_under_way() -> T
     let first = queue.push(vec![job(1)]).await?[0].id();
     assert_eq!(queue.claim(&Demand::new("default", 1).lease(Duration::from_secs(3))).await?.len(), 1);
     let mut worker = PgConnection::connect(&url()).await?;
-    let nulls = ["null"; 18].join(", ");
+    let nulls = ["null"; 19].join(", ");
     let snooze = format!(
         "begin; select {schema}.settle(array['{}'::uuid], array[1::bigint], array[4::smallint], \
          array[9000000000000000::bigint], array[null::text], false, {nulls})",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::{BoxError, Demand, Queue as _, QueueExt as _, Settlement, Transition};
+use queue_core::{BoxError, Demand, NewJob, Queue as _, QueueExt as _, Settlement, Transition};
 use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};
 
 use crate::fixture::{TestResult, queue, run, work};
@@ -23,6 +23,12 @@ async fn each_broken_rule_is_reported() -> TestResult {
     let error = || Transition::Discard { error: "no".into() };
     let discards = jobs.into_iter().take(1).map(|job| Settlement::new(job.lease, error()));
     queue.settle(discards.collect()).await?;
+    for _ in 0..2 {
+        let acme = || NewJob::from(work::new(5)).queue("shared").partition("acme");
+        queue.push(vec![acme(), acme()]).await?;
+        queue.claim(&Demand::new("shared", 1)).await?;
+    }
+    queue.push(vec![NewJob::from(work::new(6)).queue("shared").partition("acme")]).await?;
     run(&mut connection, format!("set search_path = {schema}")).await?;
     assert!(broken_rules(&mut connection, &schema).await?.is_empty());
     let table = [
@@ -32,6 +38,9 @@ async fn each_broken_rule_is_reported() -> TestResult {
         ("update failures set seq = 99", "a failure belongs to a job"),
         ("insert into results values (99, '1')", "a result belongs to a completed job"),
         ("update finished set attempt = fence + 1", "a job has at most as many attempts as claims"),
+        ("update queues set is_shared = false", "a job that names a partition is in a shared queue"),
+        ("update partitions set ready = 7", "a partition counts its ready jobs"),
+        ("update partition_changes set ready = 7", "a partition counts its ready jobs"),
     ];
 
     for (change, rule) in table {

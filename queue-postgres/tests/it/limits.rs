@@ -185,7 +185,7 @@ async fn a_claim_reads_few_of_many_partitions() -> TestResult {
         "set search_path = {schema};
         select enqueue('work', '{{\"number\": 1}}', partition => 'p' || n) from generate_series(1, 10000) n;
         select enqueue('work', '{{\"number\": 1}}', partition => 'p' || n) from generate_series(1, 10000) n;
-        analyze"
+        analyze jobs, ready, partition_changes"
     );
     run(&mut connection, crowd).await?;
     let demand = Demand::new("default", 64).lease(HOUR);

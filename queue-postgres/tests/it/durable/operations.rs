@@ -26,7 +26,7 @@ pub(super) fn statement(schema: &str, operation: &Operation) -> String {
             );
         }
         Operation::Settle(lease) => {
-            let nulls = ", null".repeat(22);
+            let nulls = ", null".repeat(23);
             return format!(
                 "select count(*) from {schema}.settle(array['{}'::uuid], array[{}]{nulls}) where applied = array[0]",
                 lease.job, lease.fence

@@ -14,7 +14,9 @@
 --     \i functions/expire.sql
 --     \i functions/push.sql
 --     \i functions/enqueue.sql
+--     \i functions/rates.sql
 --     \i functions/shares.sql
+--     \i functions/deal.sql
 --     \i functions/claim.sql
 --     \i functions/renew.sql
 --     \i functions/settle.sql
@@ -907,22 +909,21 @@ declare
     _row_ids tid[];
     _next record;
     _discarded text[];
-    _shared integer[] := '{}';
+    _is_locked boolean := false;
+    _shared integer[];
     _drained integer[] := '{}';
     _has_limits boolean;
     _room integer;
     _seqs bigint[];
     _starts bigint;
 begin
-    if not exists (select from queues q where q.name = any (_queues) and q.is_shared) then
-        -- Until this claim ends, no lease of these queues is counted: see `shares.sql`.
-        perform pg_advisory_xact_lock_shared(share_lock(q.id)) from (
-            select q.id from queues q where q.name = any (_queues) order by q.id) q;
-        if exists (select from queues q where q.name = any (_queues) and q.is_shared) then
-            _shared := lock_shares(_queues, true);
-        end if;
-    else
-        _shared := lock_shares(_queues, false);
+    -- Until this claim ends, nobody counts the leases of queues that are plain ones: see `shares.sql`.
+    _shared := array(
+        select q.id from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q
+        where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null);
+    if _shared <> '{}' then
+        _is_locked := true;
+        _shared := lock_shares(_queues, _shared);
     end if;
     _now := clock();
     scan_us := array_fill(0, array[cardinality(_claims)]);
@@ -933,11 +934,13 @@ begin
     then
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
-    perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
+    if _is_locked then
+        perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
+    end if;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared
         from unnest(
                 _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers,
                 _startable)
@@ -953,6 +956,13 @@ begin
         if remaining = 0 then
             scan_us[request.idx + 1] := -1;
             continue;
+        end if;
+        if request.is_shared and not _is_locked then
+            -- It has just become shared.
+            _is_locked := true;
+            _shared := lock_shares(_queues, '{}');
+            _now := clock();
+            perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
         end if;
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         if request.queue_id = any (_shared) then
@@ -1019,7 +1029,7 @@ begin
     end loop;
     began := clock();
     _next := next_wakeup(_now, _from_due, _from_expiry);
-    if _shared <> '{}' then
+    if _is_locked then
         _starts := (select min(next_start(q.id, _now)) from queues q where q.id = any (_shared) and not q.paused);
     end if;
     now := clock();
@@ -1044,6 +1054,192 @@ comment on function claim is
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
     'if the claim had reached its limit, 0 for a shared queue. Its next_due is not later than next_start() of a shared queue.';
+-- How the claims of a shared queue choose jobs.
+--
+-- The partition with the least load is served next: the number of its running jobs, times 1,000,000, divided by its weight. Of
+-- several, the one with the least turn is served. The caller of these functions has locked the queue's row of `shares`.
+
+create or replace function deal(
+    _queue_id integer, _max bigint, _now bigint, _without text[], out names text[], out numbers integer[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _share shares;
+    _unadopted bigint := 0;
+    _names text[];
+    _running bigint[];
+    _weights integer[];
+    _rooms bigint[];
+    _turns bigint[];
+    _depth bigint;
+    _is_cut boolean;
+begin
+    select * into _share from shares where queue_id = _queue_id;
+    if not _share.is_adopted then
+        _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
+    end if;
+    _max := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
+    if _share.max_running is not null and _max > 0 then
+        _max := least(_max, _share.max_running - _unadopted
+            - (select count(*) from leases where queue_id = _queue_id and partition is not null));
+    end if;
+    if _max <= 0 then
+        return;
+    end if;
+    -- Partitions without running jobs have the least load: mostly, there are enough of them.
+    with idle as materialized (
+        select p.* from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.max_running is distinct from 0
+            and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
+            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
+        order by p.turn limit _max)
+    select array_agg(i.name order by i.turn), array_agg(0), array_agg(i.weight order by i.turn),
+        array_agg(least(i.ready, i.max_running, _max, starts_available(_now, i.free_at, i.rate_interval, i.rate_burst))
+            order by i.turn),
+        array_agg(i.turn order by i.turn)
+    into _names, _running, _weights, _rooms, _turns from idle i;
+    if coalesce(cardinality(_names), 0) < _max then
+        with busy as materialized (
+            select name, sum(n)::bigint as running from (
+                select l.partition as name, count(*) as n from leases l
+                where l.queue_id = _queue_id and l.partition is not null group by l.partition
+                union all
+                select '', _unadopted where _unadopted > 0) b
+            group by name),
+        found as materialized (
+            select p.name, b.running, p.weight, p.turn,
+                least(p.ready, p.max_running - b.running, _max,
+                    starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
+            from busy b cross join lateral (
+                select * from partitions p
+                where p.queue_id = _queue_id and p.name = b.name and p.ready > 0 and not p.is_parked and p.name <> all (_without)
+                limit 1) p)
+        select _names || array_agg(name), _running || array_agg(running), _weights || array_agg(weight),
+            _rooms || array_agg(room), _turns || array_agg(turn)
+        into _names, _running, _weights, _rooms, _turns from found where room > 0;
+    end if;
+    if _names is null then
+        return;
+    end if;
+    -- Each partition stands in the order once for each job that it may start, with the load that it has then. Of equal loads, the
+    -- one comes first whose last job of this deal came first. That one had the lower load before, or was not served in this deal.
+    _depth := 2 * _max / cardinality(_names) + 1;
+    loop
+        select array_agg(e.name order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
+            array_agg(e.number order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
+            coalesce(bool_or(e.number = _depth and e.room > _depth), false)
+        into names, numbers, _is_cut
+        from (
+            select c.name, n.number, c.room, c.turn, (c.running + n.number - 1) * 1000000 / c.weight as load,
+                case when n.number > 1 then (c.running + n.number - 2) * 1000000 / c.weight else -1 end as load_before,
+                case when n.number > 2 then (c.running + n.number - 3) * 1000000 / c.weight else -1 end as load_before_that
+            from unnest(_names, _running, _weights, _rooms, _turns) c (name, running, weight, room, turn)
+                cross join lateral generate_series(1, least(c.room, _depth)::integer) n (number)
+            order by load, load_before, load_before_that, n.number, c.turn limit _max) e;
+        exit when not _is_cut;
+        _depth := _depth * 4;
+    end loop;
+end $$;
+comment on function deal is
+    'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
+    'has been named up to there. Partitions in _without start none.';
+
+create or replace function take_ready(
+    _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _taken_names text[];
+    _counts bigint[];
+    _last bigint[];
+begin
+    with wanted as materialized (
+        select e.name, count(*) as n, array_agg(e.o order by e.number) as places
+        from unnest(_names, _numbers) with ordinality e (name, number, o) group by e.name),
+    found as materialized (
+        select w.name, w.n, w.places, r.* from wanted w left join lateral (
+            select r.ctid as id, r.priority, r.run_at, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = w.name
+            order by r.priority, r.run_at, r.seq limit w.n for update skip locked) r on true),
+    placed as materialized (
+        select f.name, f.n, f.seq, f.places[row_number() over (partition by f.name order by f.priority, f.run_at, f.seq)] as place
+        from found f),
+    gone as (delete from ready where ctid = any (array(select id from found))),
+    taken as materialized (
+        select p.name, p.n as wanted, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last
+        from placed p group by p.name, p.n)
+    select (select array_agg(p.seq order by p.place) from placed p where p.seq is not null),
+        array_agg(t.name) filter (where t.n < t.wanted),
+        array_agg(t.name order by t.last) filter (where t.n > 0), array_agg(t.n order by t.last) filter (where t.n > 0),
+        array_agg(t.last order by t.last) filter (where t.n > 0)
+    into seqs, short, _taken_names, _counts, _last from taken t;
+    if seqs is null then
+        return;
+    end if;
+    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last, free_at = f.free_at, is_parked = f.free_at > _now
+    from unnest(_taken_names, _counts, _last) u (name, n, last)
+        cross join (select turn from shares where queue_id = _queue_id) s
+        join lateral (
+            select free_after(_now, o.free_at, o.rate_interval, o.rate_burst, u.n) as free_at
+            from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) f on true
+    where p.queue_id = _queue_id and p.name = any (array[u.name]);
+    update shares set turn = turn + cardinality(_names),
+        free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
+    where queue_id = _queue_id;
+end $$;
+comment on function take_ready is
+    'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
+    'and the partitions that have fewer jobs which no other transaction has locked.';
+
+create or replace function take_shares(_queue_id integer, _max integer, _now bigint) returns bigint[]
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _seqs bigint[] := '{}';
+    _without text[] := '{}';
+    _names text[];
+    _numbers integer[];
+    _more bigint[];
+    _short text[];
+begin
+    loop
+        select names, numbers into _names, _numbers from deal(_queue_id, _max - cardinality(_seqs), _now, _without);
+        _short := null;
+        if _names is not null then
+            select seqs, short into _more, _short from take_ready(_queue_id, _now, _names, _numbers);
+            _seqs := _seqs || coalesce(_more, '{}');
+            if '' = any (_short) then
+                perform count_again(_queue_id);
+            end if;
+            _without := _without || coalesce(_short, '{}');
+        end if;
+        exit when cardinality(_seqs) >= _max;
+        continue when _short is not null;
+        -- Only if all changes are known, there is nothing more to start.
+        exit when not fold(_queue_id, _now);
+    end loop;
+    return _seqs;
+end $$;
+comment on function take_shares is
+    'Takes at most _max jobs of a shared queue, which the caller leases to a worker, and returns them in order.';
+
+create or replace function next_start(_queue_id integer, _now bigint) returns bigint
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    return coalesce(
+        (select s.free_at from shares s where s.queue_id = _queue_id and s.free_at > _now
+            and exists (select from partitions p where p.queue_id = _queue_id and p.ready > 0)),
+        (select p.free_at from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
+            order by p.free_at limit 1));
+end $$;
+comment on function next_start is
+    'Returns the next time at which a rate or the end of a hold may let a job of a queue start; null if no job waits for that.';
 -- The jobs that are stored when others are discarded. `settle` and `expire` call this after they have ended a job.
 
 create or replace function store_on_discard(_seqs bigint[], _on_discards text[], _now bigint) returns void
@@ -1804,26 +2000,30 @@ end $$;
 comment on function ensure_queues is 'Creates the queues of these names that do not exist.';
 
 create or replace function queue_ids(
-    _queues text[], _queue_of integer[], _partitions text[], out ids integer[], out shared integer[]
-)
+    _queues text[], _queue_of integer[], _partitions text[]
+) returns integer[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    ids integer[];
+    shared integer[];
 begin
     select array_agg(q.id order by n.o), array_agg(q.id) filter (where q.is_shared) into ids, shared
     from unnest(_queues) with ordinality n (name, o) join queues q on q.name = n.name;
     if cardinality(ids) <> cardinality(_queues) then
-        ids := null;
+        return null;
     elsif _partitions is not null and exists (
         select from unnest(_queue_of, _partitions) u (queue, partition)
         where u.partition is not null and ids[u.queue] <> all (coalesce(shared, '{}')))
     then
-        ids := null;
+        return null;
     end if;
+    return ids || shared;
 end $$;
 comment on function queue_ids is
-    'Returns the ids of the queues of these names, in their order, and the ids of the shared ones. ids is null if one of the '
-    'queues does not exist, or a job names a partition and its queue is not shared. The arrays are those of push().';
+    'Returns the ids of the queues of these names, in their order, and behind them the ids of the shared ones once more. Null if one '
+    'of the queues does not exist, or a job names a partition and its queue is not shared. The arrays are those of push().';
 
 create or replace function is_key_held(_holder unique_keys, _now bigint) returns boolean
 language plpgsql
@@ -1934,12 +2134,13 @@ begin
             return;
         end if;
     end if;
-    select ids, shared into _queue_ids, _shared from queue_ids(_queues, _queue_of, _partitions);
+    _queue_ids := queue_ids(_queues, _queue_of, _partitions);
     if _queue_ids is null then
         kind := -2;
         return next;
         return;
     end if;
+    _shared := _queue_ids[cardinality(_queues) + 1:];
     if _channel is not null then
         perform pg_notify(_channel, _sender);
     end if;
@@ -1957,13 +2158,16 @@ begin
             returning seq, queue_id, priority, run_at, coalesce(partition, '') as partition),
         later as (
             insert into waiting (due, seq, state, queue_id)
-            select run_at, seq, 0, queue_id from new where run_at > _now),
-        noted as (
-            insert into partition_changes (queue_id, at, partition, ready)
-            select queue_id, _now, partition, count(*) from new where run_at <= _now and queue_id = any (_shared)
-            group by queue_id, partition order by min(seq))
+            select run_at, seq, 0, queue_id from new where run_at > _now)
         insert into ready (queue_id, priority, run_at, seq, partition)
         select queue_id, priority, run_at, seq, partition from new where run_at <= _now;
+        if _shared <> '{}' then
+            insert into partition_changes (queue_id, at, partition, ready)
+            select _queue_ids[u.queue], _now, coalesce(u.partition, ''), count(*)
+            from unnest(_queue_of, _delays, _times, _partitions) with ordinality u (queue, delay, time, partition, o)
+            where coalesce(u.time, _now + coalesce(u.delay, 0)) <= _now and _queue_ids[u.queue] = any (_shared)
+            group by 1, 3 order by min(u.o);
+        end if;
         return;
     end if;
     -- The same, but a job whose id exists is skipped.
@@ -2066,6 +2270,51 @@ comment on function push is
     'from 0: kind 0 stored, 1 another job holds the key, 2 that job was replaced. A single row with a negative kind says '
     'that nothing was stored: -1 if the delay of job idx exceeds the range of times, -2 if a queue does not exist, or is not shared '
     'and a job names a partition.';
+-- The limits in force, and the state of a rate: `queue_core::Rate` in SQL.
+
+create or replace function limit_in_force(_queue_id integer, _scope integer, _partition text) returns limits
+language sql stable
+set search_path from current as $$
+    select l.* from limits l where l.queue_id = _queue_id and l.scope = _scope and l.partition = _partition
+    order by l.is_set desc limit 1
+$$;
+comment on function limit_in_force is 'Returns the limit of a scope: the one that an operator has set, otherwise the declared one.';
+
+create or replace function terms_of(
+    _queue_id integer, _scope integer, _partition text, out is_found boolean, out max_running bigint, out rate_interval bigint,
+    out rate_burst bigint, out weight integer
+)
+language plpgsql stable
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
+declare
+    _limit limits := limit_in_force(_queue_id, _scope, _partition);
+begin
+    is_found := _limit.queue_id is not null;
+    max_running := _limit.running;
+    if _limit.starts is not null then
+        rate_burst := _limit.burst;
+        rate_interval := greatest(
+            (_limit.per_ns / 1000 + _limit.starts - _limit.burst) / (_limit.starts - _limit.burst + 1), 1);
+    end if;
+    weight := coalesce(_limit.weight, 1);
+end $$;
+comment on function terms_of is
+    'Returns the limit in force of a scope, as the columns of shares and partitions have it, and whether there is one.';
+
+create or replace function starts_available(_now bigint, _free_at bigint, _interval bigint, _burst bigint) returns bigint
+language sql immutable as $$
+    select case when _free_at > _now then 0 when _interval is null then 9223372036854775807
+        else least(_burst, (_now - _free_at) / _interval + 1) end
+$$;
+comment on function starts_available is 'Returns how many jobs may start at _now by a rate. Without an interval, none is forbidden.';
+
+create or replace function free_after(_now bigint, _free_at bigint, _interval bigint, _burst bigint, _started bigint) returns bigint
+language sql immutable as $$
+    select case when _interval is null or _started = 0 then _free_at
+        else least(greatest(_free_at, _now - _interval::numeric * (_burst - 1)) + _interval::numeric * _started,
+            9223372036854775807)::bigint end
+$$;
+comment on function free_after is 'Returns the state of a rate after _started jobs have started at _now.';
 -- How leases are extended.
 
 create or replace function renew(
@@ -2160,10 +2409,13 @@ declare
     _told text[];
     settled record;
     gone record;
-    _shared integer[] := array(select q.id from queues q where q.is_shared);
+    _shared integer[];
     _held integer[];
 begin
     is_shared := false;
+    if _kinds is not null then
+        _shared := shared_queues();
+    end if;
     if _delays is not null then
         select (min(o) - 1)::integer into refused from unnest(_delays) with ordinality u (delay, o)
         where delay > 9223372036854775807 - _now;
@@ -2172,7 +2424,7 @@ begin
         end if;
     end if;
     if _queues is not null then
-        if (select ids from queue_ids(_queues, _queue_of, _partitions)) is null then
+        if queue_ids(_queues, _queue_of, _partitions) is null then
             refused := -1;
             return;
         end if;
@@ -2222,7 +2474,7 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             values (minute_of(_now), greatest(_now - gone.claimed_at, 0), 1, 0, 0, gone.queue_id, gone.name);
             applied := array[0];
-            is_shared := gone.queue_id = any (_shared);
+            is_shared := exists (select from queues q where q.id = gone.queue_id and q.is_shared);
         end if;
     elsif _kinds is null then
         -- All are completions: the most frequent case of a busy queue.
@@ -2237,7 +2489,8 @@ begin
             insert into history_parts (minute, run_time, completed, failed, discarded, queue_id, name)
             select minute_of(_now), run_time_of(sum(greatest(_now - claimed_at, 0))), count(*), 0, 0, queue_id, name
             from gone group by queue_id, name)
-        select array_agg(idx), coalesce(bool_or(queue_id = any (_shared)), false) into applied, is_shared from gone;
+        select array_agg(idx), coalesce(bool_or(queue_id = any (array(select q.id from queues q where q.is_shared))), false)
+        into applied, is_shared from gone;
     else
         with gone as (
             delete from leases l using unnest(_ids, _fences, _kinds, _times, _texts) with ordinality
@@ -2334,10 +2587,9 @@ comment on function settle is
     'index of a followup whose delay exceeds the range of times, or -1 if a queue does not exist, or has to be shared first. is_shared: whether a lease of a shared queue '
     'has ended. Waits for transactions '
     'that have locked a unique key of a followup.';
--- How the claims of a shared queue choose jobs.
+-- The shares of queues: how claims lock them, and how the changes of others are added to the partitions.
 --
--- `claim` calls `lock_shares`, then `fold` and `lease_shares` for each shared queue. The partition with the least load is served
--- next: the number of its running jobs, times 1,000,000, divided by its weight. Of several, the one with the least turn is served.
+-- `claim` calls `lock_shares`, then `fold` and `take_shares` for each shared queue.
 --
 -- Locks: a claim of a plain queue holds the queue's advisory lock shared, and whoever changes the limits of a queue holds it
 -- alone. So no claim that takes the queue for a plain one is under way once the queue has a limit, and each lease is counted.
@@ -2346,50 +2598,6 @@ comment on function settle is
 create or replace function share_lock(_queue_id integer) returns bigint
 language sql stable as $$ select hashtextextended('queue_postgres shares ' || current_schema(), _queue_id) $$;
 comment on function share_lock is 'Returns the key of the advisory lock of a queue.';
-
-create or replace function limit_in_force(_queue_id integer, _scope integer, _partition text) returns limits
-language sql stable
-set search_path from current as $$
-    select l.* from limits l where l.queue_id = _queue_id and l.scope = _scope and l.partition = _partition
-    order by l.is_set desc limit 1
-$$;
-comment on function limit_in_force is 'Returns the limit of a scope: the one that an operator has set, otherwise the declared one.';
-
-create or replace function terms_of(
-    _queue_id integer, _scope integer, _partition text, out is_found boolean, out max_running bigint, out rate_interval bigint,
-    out rate_burst bigint, out weight integer
-)
-language plpgsql stable
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off as $$
-declare
-    _limit limits := limit_in_force(_queue_id, _scope, _partition);
-begin
-    is_found := _limit.queue_id is not null;
-    max_running := _limit.running;
-    if _limit.starts is not null then
-        rate_burst := _limit.burst;
-        rate_interval := greatest(
-            (_limit.per_ns / 1000 + _limit.starts - _limit.burst) / (_limit.starts - _limit.burst + 1), 1);
-    end if;
-    weight := coalesce(_limit.weight, 1);
-end $$;
-comment on function terms_of is
-    'Returns the limit in force of a scope, as the columns of shares and partitions have it, and whether there is one.';
-
-create or replace function starts_available(_now bigint, _free_at bigint, _interval bigint, _burst bigint) returns bigint
-language sql immutable as $$
-    select case when _free_at > _now then 0 when _interval is null then 9223372036854775807
-        else least(_burst, (_now - _free_at) / _interval + 1) end
-$$;
-comment on function starts_available is 'Returns how many jobs may start at _now by a rate. Without an interval, none is forbidden.';
-
-create or replace function free_after(_now bigint, _free_at bigint, _interval bigint, _burst bigint, _started bigint) returns bigint
-language sql immutable as $$
-    select case when _interval is null or _started = 0 then _free_at
-        else least(greatest(_free_at, _now - _interval::numeric * (_burst - 1)) + _interval::numeric * _started,
-            9223372036854775807)::bigint end
-$$;
-comment on function free_after is 'Returns the state of a rate after _started jobs have started at _now.';
 
 create or replace function adopt(_queue_id integer) returns void
 language plpgsql
@@ -2412,28 +2620,24 @@ comment on function adopt is
     'Prepares the counting of a queue that has just become shared: creates its share, and the partition of the jobs that name none. '
     'The first caller holds the advisory lock of the queue. If a transaction has locked a lease, the next claim calls this again.';
 
-create or replace function lock_shares(_queues text[], _is_plain boolean) returns integer[]
+create or replace function lock_shares(_queues text[], _seen integer[]) returns integer[]
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _ids integer[] := array(select q.id from queues q where q.name = any (_queues) order by q.id);
     _new integer[] := array(
-        select q.id from queues q where q.id = any (_ids) and q.is_shared
+        select q.id from queues q where q.id = any (_seen)
             and (select true from shares s where s.queue_id = q.id limit 1) is null
         order by q.id);
     _shared integer[];
     _id integer;
 begin
-    if not _is_plain then
-        perform pg_advisory_xact_lock_shared(share_lock(q.id)) from (
-            select q.id from queues q where q.id = any (_ids) and not q.is_shared order by q.id) q;
-        foreach _id in array _new loop
-            -- Claims that take it for a plain queue end first.
-            perform pg_advisory_xact_lock(share_lock(_id));
-            perform adopt(_id);
-        end loop;
-    end if;
+    foreach _id in array _new loop
+        -- Claims that take it for a plain queue end first.
+        perform pg_advisory_xact_lock(share_lock(_id));
+        perform adopt(_id);
+    end loop;
     _shared := array(select s.queue_id from shares s where s.queue_id = any (_ids) order by s.queue_id for update);
     foreach _id in array _shared loop
         if not (select is_adopted from shares where queue_id = _id) then
@@ -2443,9 +2647,9 @@ begin
     return _shared;
 end $$;
 comment on function lock_shares is
-    'Locks the given queues for a claim, and returns the shared ones. _is_plain: whether the caller holds the advisory locks because no '
-    'queue was shared just now. Then a queue without a share is still a plain one for this claim: its share is created once this '
-    'claim ends.';
+    'Locks the shares of the given queues for a claim, and returns the queues that have one. _seen: those of the queues that the caller '
+    'has seen to be shared; it holds the advisory locks of the others. If one of these has become shared meanwhile and has no share '
+    'yet, it is still a plain one for this claim, and its share is created after it.';
 
 create or replace function fold(_queue_id integer, _now bigint) returns boolean
 language plpgsql
@@ -2532,188 +2736,6 @@ begin
     where p.queue_id = _queue_id and p.name = '';
 end $$;
 comment on function count_again is 'Counts the ready jobs of a queue that name no partition.';
-
-create or replace function deal(
-    _queue_id integer, _max bigint, _now bigint, _without text[], out names text[], out numbers integer[]
-)
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _share shares;
-    _unadopted bigint := 0;
-    _names text[];
-    _running bigint[];
-    _weights integer[];
-    _rooms bigint[];
-    _turns bigint[];
-    _depth bigint;
-    _is_cut boolean;
-begin
-    select * into _share from shares where queue_id = _queue_id;
-    if not _share.is_adopted then
-        _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
-    end if;
-    _max := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
-    if _share.max_running is not null and _max > 0 then
-        _max := least(_max, _share.max_running - _unadopted
-            - (select count(*) from leases where queue_id = _queue_id and partition is not null));
-    end if;
-    if _max <= 0 then
-        return;
-    end if;
-    -- Partitions without running jobs have the least load: mostly, there are enough of them.
-    with idle as materialized (
-        select p.* from partitions p
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.max_running is distinct from 0
-            and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
-            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
-        order by p.turn limit _max)
-    select array_agg(i.name order by i.turn), array_agg(0), array_agg(i.weight order by i.turn),
-        array_agg(least(i.ready, i.max_running, _max, starts_available(_now, i.free_at, i.rate_interval, i.rate_burst))
-            order by i.turn),
-        array_agg(i.turn order by i.turn)
-    into _names, _running, _weights, _rooms, _turns from idle i;
-    if coalesce(cardinality(_names), 0) < _max then
-        with busy as materialized (
-            select name, sum(n)::bigint as running from (
-                select l.partition as name, count(*) as n from leases l
-                where l.queue_id = _queue_id and l.partition is not null group by l.partition
-                union all
-                select '', _unadopted where _unadopted > 0) b
-            group by name),
-        found as materialized (
-            select p.name, b.running, p.weight, p.turn,
-                least(p.ready, p.max_running - b.running, _max,
-                    starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
-            from busy b cross join lateral (
-                select * from partitions p
-                where p.queue_id = _queue_id and p.name = b.name and p.ready > 0 and not p.is_parked and p.name <> all (_without)
-                limit 1) p)
-        select _names || array_agg(name), _running || array_agg(running), _weights || array_agg(weight),
-            _rooms || array_agg(room), _turns || array_agg(turn)
-        into _names, _running, _weights, _rooms, _turns from found where room > 0;
-    end if;
-    if _names is null then
-        return;
-    end if;
-    -- Each partition stands in the order once for each job that it may start, with the load that it has then. Of equal loads, the
-    -- one comes first whose last job of this deal came first. That one had the lower load before, or was not served in this deal.
-    _depth := 2 * _max / cardinality(_names) + 1;
-    loop
-        select array_agg(e.name order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
-            array_agg(e.number order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
-            coalesce(bool_or(e.number = _depth and e.room > _depth), false)
-        into names, numbers, _is_cut
-        from (
-            select c.name, n.number, c.room, c.turn, (c.running + n.number - 1) * 1000000 / c.weight as load,
-                case when n.number > 1 then (c.running + n.number - 2) * 1000000 / c.weight else -1 end as load_before,
-                case when n.number > 2 then (c.running + n.number - 3) * 1000000 / c.weight else -1 end as load_before_that
-            from unnest(_names, _running, _weights, _rooms, _turns) c (name, running, weight, room, turn)
-                cross join lateral generate_series(1, least(c.room, _depth)::integer) n (number)
-            order by load, load_before, load_before_that, n.number, c.turn limit _max) e;
-        exit when not _is_cut;
-        _depth := _depth * 4;
-    end loop;
-end $$;
-comment on function deal is
-    'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
-    'has been named up to there. Partitions in _without start none.';
-
-create or replace function take_ready(
-    _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
-)
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _taken_names text[];
-    _counts bigint[];
-    _last bigint[];
-begin
-    with wanted as materialized (
-        select e.name, count(*) as n, array_agg(e.o order by e.number) as places
-        from unnest(_names, _numbers) with ordinality e (name, number, o) group by e.name),
-    found as materialized (
-        select w.name, w.n, w.places, r.* from wanted w left join lateral (
-            select r.ctid as id, r.priority, r.run_at, r.seq from ready r
-            where r.queue_id = _queue_id and r.partition = w.name
-            order by r.priority, r.run_at, r.seq limit w.n for update skip locked) r on true),
-    placed as materialized (
-        select f.name, f.n, f.seq, f.places[row_number() over (partition by f.name order by f.priority, f.run_at, f.seq)] as place
-        from found f),
-    gone as (delete from ready where ctid = any (array(select id from found))),
-    taken as materialized (
-        select p.name, p.n as wanted, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last
-        from placed p group by p.name, p.n)
-    select (select array_agg(p.seq order by p.place) from placed p where p.seq is not null),
-        array_agg(t.name) filter (where t.n < t.wanted),
-        array_agg(t.name order by t.last) filter (where t.n > 0), array_agg(t.n order by t.last) filter (where t.n > 0),
-        array_agg(t.last order by t.last) filter (where t.n > 0)
-    into seqs, short, _taken_names, _counts, _last from taken t;
-    if seqs is null then
-        return;
-    end if;
-    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last, free_at = f.free_at, is_parked = f.free_at > _now
-    from unnest(_taken_names, _counts, _last) u (name, n, last)
-        cross join (select turn from shares where queue_id = _queue_id) s
-        join lateral (
-            select free_after(_now, o.free_at, o.rate_interval, o.rate_burst, u.n) as free_at
-            from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) f on true
-    where p.queue_id = _queue_id and p.name = any (array[u.name]);
-    update shares set turn = turn + cardinality(_names),
-        free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
-    where queue_id = _queue_id;
-end $$;
-comment on function take_ready is
-    'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
-    'and the partitions that have fewer jobs which no other transaction has locked.';
-
-create or replace function take_shares(_queue_id integer, _max integer, _now bigint) returns bigint[]
-language plpgsql
-set search_path from current set jit = off as $$
-declare
-    _seqs bigint[] := '{}';
-    _without text[] := '{}';
-    _names text[];
-    _numbers integer[];
-    _more bigint[];
-    _short text[];
-begin
-    loop
-        select names, numbers into _names, _numbers from deal(_queue_id, _max - cardinality(_seqs), _now, _without);
-        _short := null;
-        if _names is not null then
-            select seqs, short into _more, _short from take_ready(_queue_id, _now, _names, _numbers);
-            _seqs := _seqs || coalesce(_more, '{}');
-            if '' = any (_short) then
-                perform count_again(_queue_id);
-            end if;
-            _without := _without || coalesce(_short, '{}');
-        end if;
-        exit when cardinality(_seqs) >= _max;
-        continue when _short is not null;
-        -- Only if all changes are known, there is nothing more to start.
-        exit when not fold(_queue_id, _now);
-    end loop;
-    return _seqs;
-end $$;
-comment on function take_shares is
-    'Takes at most _max jobs of a shared queue, which the caller leases to a worker, and returns them in order.';
-
-create or replace function next_start(_queue_id integer, _now bigint) returns bigint
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-begin
-    return coalesce(
-        (select s.free_at from shares s where s.queue_id = _queue_id and s.free_at > _now
-            and exists (select from partitions p where p.queue_id = _queue_id and p.ready > 0)),
-        (select p.free_at from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
-            order by p.free_at limit 1));
-end $$;
-comment on function next_start is
-    'Returns the next time at which a rate or the end of a hold may let a job of a queue start; null if no job waits for that.';
 
 create or replace function forget_partitions(_now bigint) returns void
 language plpgsql

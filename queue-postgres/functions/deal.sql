@@ -1,0 +1,186 @@
+-- How the claims of a shared queue choose jobs.
+--
+-- The partition with the least load is served next: the number of its running jobs, times 1,000,000, divided by its weight. Of
+-- several, the one with the least turn is served. The caller of these functions has locked the queue's row of `shares`.
+
+create or replace function deal(
+    _queue_id integer, _max bigint, _now bigint, _without text[], out names text[], out numbers integer[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _share shares;
+    _unadopted bigint := 0;
+    _names text[];
+    _running bigint[];
+    _weights integer[];
+    _rooms bigint[];
+    _turns bigint[];
+    _depth bigint;
+    _is_cut boolean;
+begin
+    select * into _share from shares where queue_id = _queue_id;
+    if not _share.is_adopted then
+        _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
+    end if;
+    _max := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
+    if _share.max_running is not null and _max > 0 then
+        _max := least(_max, _share.max_running - _unadopted
+            - (select count(*) from leases where queue_id = _queue_id and partition is not null));
+    end if;
+    if _max <= 0 then
+        return;
+    end if;
+    -- Partitions without running jobs have the least load: mostly, there are enough of them.
+    with idle as materialized (
+        select p.* from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.max_running is distinct from 0
+            and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
+            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
+        order by p.turn limit _max)
+    select array_agg(i.name order by i.turn), array_agg(0), array_agg(i.weight order by i.turn),
+        array_agg(least(i.ready, i.max_running, _max, starts_available(_now, i.free_at, i.rate_interval, i.rate_burst))
+            order by i.turn),
+        array_agg(i.turn order by i.turn)
+    into _names, _running, _weights, _rooms, _turns from idle i;
+    if coalesce(cardinality(_names), 0) < _max then
+        with busy as materialized (
+            select name, sum(n)::bigint as running from (
+                select l.partition as name, count(*) as n from leases l
+                where l.queue_id = _queue_id and l.partition is not null group by l.partition
+                union all
+                select '', _unadopted where _unadopted > 0) b
+            group by name),
+        found as materialized (
+            select p.name, b.running, p.weight, p.turn,
+                least(p.ready, p.max_running - b.running, _max,
+                    starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
+            from busy b cross join lateral (
+                select * from partitions p
+                where p.queue_id = _queue_id and p.name = b.name and p.ready > 0 and not p.is_parked and p.name <> all (_without)
+                limit 1) p)
+        select _names || array_agg(name), _running || array_agg(running), _weights || array_agg(weight),
+            _rooms || array_agg(room), _turns || array_agg(turn)
+        into _names, _running, _weights, _rooms, _turns from found where room > 0;
+    end if;
+    if _names is null then
+        return;
+    end if;
+    -- Each partition stands in the order once for each job that it may start, with the load that it has then. Of equal loads, the
+    -- one comes first whose last job of this deal came first. That one had the lower load before, or was not served in this deal.
+    _depth := 2 * _max / cardinality(_names) + 1;
+    loop
+        select array_agg(e.name order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
+            array_agg(e.number order by e.load, e.load_before, e.load_before_that, e.number, e.turn),
+            coalesce(bool_or(e.number = _depth and e.room > _depth), false)
+        into names, numbers, _is_cut
+        from (
+            select c.name, n.number, c.room, c.turn, (c.running + n.number - 1) * 1000000 / c.weight as load,
+                case when n.number > 1 then (c.running + n.number - 2) * 1000000 / c.weight else -1 end as load_before,
+                case when n.number > 2 then (c.running + n.number - 3) * 1000000 / c.weight else -1 end as load_before_that
+            from unnest(_names, _running, _weights, _rooms, _turns) c (name, running, weight, room, turn)
+                cross join lateral generate_series(1, least(c.room, _depth)::integer) n (number)
+            order by load, load_before, load_before_that, n.number, c.turn limit _max) e;
+        exit when not _is_cut;
+        _depth := _depth * 4;
+    end loop;
+end $$;
+comment on function deal is
+    'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
+    'has been named up to there. Partitions in _without start none.';
+
+create or replace function take_ready(
+    _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _taken_names text[];
+    _counts bigint[];
+    _last bigint[];
+begin
+    with wanted as materialized (
+        select e.name, count(*) as n, array_agg(e.o order by e.number) as places
+        from unnest(_names, _numbers) with ordinality e (name, number, o) group by e.name),
+    found as materialized (
+        select w.name, w.n, w.places, r.* from wanted w left join lateral (
+            select r.ctid as id, r.priority, r.run_at, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = w.name
+            order by r.priority, r.run_at, r.seq limit w.n for update skip locked) r on true),
+    placed as materialized (
+        select f.name, f.n, f.seq, f.places[row_number() over (partition by f.name order by f.priority, f.run_at, f.seq)] as place
+        from found f),
+    gone as (delete from ready where ctid = any (array(select id from found))),
+    taken as materialized (
+        select p.name, p.n as wanted, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last
+        from placed p group by p.name, p.n)
+    select (select array_agg(p.seq order by p.place) from placed p where p.seq is not null),
+        array_agg(t.name) filter (where t.n < t.wanted),
+        array_agg(t.name order by t.last) filter (where t.n > 0), array_agg(t.n order by t.last) filter (where t.n > 0),
+        array_agg(t.last order by t.last) filter (where t.n > 0)
+    into seqs, short, _taken_names, _counts, _last from taken t;
+    if seqs is null then
+        return;
+    end if;
+    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last, free_at = f.free_at, is_parked = f.free_at > _now
+    from unnest(_taken_names, _counts, _last) u (name, n, last)
+        cross join (select turn from shares where queue_id = _queue_id) s
+        join lateral (
+            select free_after(_now, o.free_at, o.rate_interval, o.rate_burst, u.n) as free_at
+            from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) f on true
+    where p.queue_id = _queue_id and p.name = any (array[u.name]);
+    update shares set turn = turn + cardinality(_names),
+        free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
+    where queue_id = _queue_id;
+end $$;
+comment on function take_ready is
+    'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
+    'and the partitions that have fewer jobs which no other transaction has locked.';
+
+create or replace function take_shares(_queue_id integer, _max integer, _now bigint) returns bigint[]
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _seqs bigint[] := '{}';
+    _without text[] := '{}';
+    _names text[];
+    _numbers integer[];
+    _more bigint[];
+    _short text[];
+begin
+    loop
+        select names, numbers into _names, _numbers from deal(_queue_id, _max - cardinality(_seqs), _now, _without);
+        _short := null;
+        if _names is not null then
+            select seqs, short into _more, _short from take_ready(_queue_id, _now, _names, _numbers);
+            _seqs := _seqs || coalesce(_more, '{}');
+            if '' = any (_short) then
+                perform count_again(_queue_id);
+            end if;
+            _without := _without || coalesce(_short, '{}');
+        end if;
+        exit when cardinality(_seqs) >= _max;
+        continue when _short is not null;
+        -- Only if all changes are known, there is nothing more to start.
+        exit when not fold(_queue_id, _now);
+    end loop;
+    return _seqs;
+end $$;
+comment on function take_shares is
+    'Takes at most _max jobs of a shared queue, which the caller leases to a worker, and returns them in order.';
+
+create or replace function next_start(_queue_id integer, _now bigint) returns bigint
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    return coalesce(
+        (select s.free_at from shares s where s.queue_id = _queue_id and s.free_at > _now
+            and exists (select from partitions p where p.queue_id = _queue_id and p.ready > 0)),
+        (select p.free_at from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
+            order by p.free_at limit 1));
+end $$;
+comment on function next_start is
+    'Returns the next time at which a rate or the end of a hold may let a job of a queue start; null if no job waits for that.';
