@@ -35,6 +35,7 @@ mod import;
 mod inspect;
 pub(crate) mod jobs;
 mod lease;
+mod limit_changes;
 mod limited;
 mod limits;
 mod list;
@@ -193,6 +194,8 @@ laws! {
     limits {
         q115_no_more_jobs_run_than_a_limit_allows,
         q116_what_ends_a_lease_frees_its_place_and_wakes_a_claim,
+    }
+    limit_changes {
         q121_limits_change_while_jobs_run_and_are_remembered,
     }
     rates {

@@ -175,6 +175,16 @@ async fn jobs_that_become_ready_at_once_do_so_in_order_of_time(harness: &QueueHa
         [231, 232, 230],
         "partitions in the order in which their leases expired"
     );
+
+    harness.push(vec![of("a", 235)]).await;
+    harness.claim(Demand::new("default", 1).lease(SECOND * 3)).await;
+    harness.push(vec![delayed("c", 236, 5), delayed("b", 237, 1)]).await;
+    harness.advance(SECOND * 5).await;
+    expect_eq!(
+        run_one_by_one(harness, 9).await,
+        [237, 235, 236],
+        "due jobs and expired leases in order of time"
+    );
 }
 
 async fn a_job_that_returns_gives_its_partition_a_new_turn(harness: &QueueHarness) {

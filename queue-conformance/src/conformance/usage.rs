@@ -66,18 +66,17 @@ async fn the_fullest_partition_is_first(harness: &QueueHarness) {
     harness.push(pushed.collect()).await;
     let all = harness.claim(Demand::new("default", 8).lease(SECOND)).await;
     expect_eq!(all.len(), 8, "the jobs that start");
-    let now = harness.now();
 
-    let usage = usage(harness).await;
+    let found = usage(harness).await;
 
     let expected = "2+8, \"full\" 1+1, \"half\" 0+2, \"most\" 1+2, \"less\" 0+1, \"rest\" 0+1, \"open\" 0+1";
-    expect_eq!(shown(&usage), expected, "ready and running jobs, the fullest partition first");
+    expect_eq!(shown(&found), expected, "ready and running jobs, the fullest partition first");
     expect_eq!(
-        usage.total.limit,
+        found.total.limit,
         Limit::running(9).and_starts(60, SECOND).burst(60),
         "the limit of the queue"
     );
-    let of_partitions: Vec<_> = usage.partitions.iter().map(|listed| listed.usage.limit).collect();
+    let of_partitions: Vec<_> = found.partitions.iter().map(|listed| listed.usage.limit).collect();
     let expected = [
         Limit::running(1),
         Limit::running(2),
@@ -88,10 +87,15 @@ async fn the_fullest_partition_is_first(harness: &QueueHarness) {
     ];
     expect_eq!(of_partitions, expected, "the limits in force");
     expect_eq!(
-        usage.total.next_start.is_none_or(|at| at > now),
+        found.total.next_start.is_none_or(|at| at > harness.now()),
         true,
         "an instant that is not in the future"
     );
+    a_request_selects_partitions(harness).await;
+    declare(harness, QueueLimits::none()).await;
+}
+
+async fn a_request_selects_partitions(harness: &QueueHarness) {
     let first = of_queue(harness, UsageRequest::of("default").limit(2)).await;
     expect_eq!(shown(&first), "2+8, \"full\" 1+1, \"half\" 0+2", "with a limit of two partitions");
     let one = of_queue(harness, UsageRequest::of("default").partition("less")).await;
@@ -99,7 +103,6 @@ async fn the_fullest_partition_is_first(harness: &QueueHarness) {
     harness.advance(SECOND).await;
     let expired = of_queue(harness, UsageRequest::of("default").partition("most")).await;
     expect_eq!(shown(&expired), "10+0, \"most\" 3+0", "after the leases have expired");
-    declare(harness, QueueLimits::none()).await;
 }
 
 /// Makes random calls, and compares the usage with the list of jobs.

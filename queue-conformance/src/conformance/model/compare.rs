@@ -12,7 +12,8 @@ use queue_core::admin::{
 };
 use queue_core::table::{JobTable, Retention, TableConfig};
 use queue_core::{
-    Admin, Announcement, Delivery, Demand, JobId, JobRecord, QueueError, QueueErrorKind, QueueName, Timestamp,
+    Admin, Announcement, Delivery, Demand, JobId, JobRecord, Limit, LimitScope, QueueError, QueueErrorKind,
+    QueueLimits, QueueName, Timestamp,
 };
 use tokio::time::timeout;
 
@@ -131,17 +132,8 @@ impl ModelComparison {
             }
             Call::Prune(prune) => self.prune(&prune).await,
             Call::Import(jobs) => self.import(jobs).await,
-            Call::Declare(..) | Call::SetLimit(..) | Call::Usage(..) if !self.generator.has_limits => Ok(()),
-            Call::Declare(name, limits) => {
-                let expected = model.declare_limits(now, &name, &limits);
-                same("declare_limits", expected, queue.declare_limits(&name, &limits).await)?;
-                self.limits().await
-            }
-            Call::SetLimit(name, scope, limit) => {
-                let expected = model.set_limit(now, &name, &scope, limit);
-                same("set_limit", expected, queue.set_limit(&name, &scope, limit).await)?;
-                self.limits().await
-            }
+            Call::Declare(name, limits) => self.declare(&name, &limits).await,
+            Call::SetLimit(name, scope, limit) => self.set_limit(&name, &scope, limit).await,
             Call::Usage(request) => self.usage(&request).await,
             Call::Announce(announcement) => self.announce(&announcement).await,
             Call::Advance(by) => self.advance(by).await,
@@ -225,6 +217,29 @@ impl ModelComparison {
         Ok(())
     }
 
+    async fn declare(&mut self, name: &QueueName, limits: &QueueLimits) -> Result<(), String> {
+        if !self.generator.has_limits {
+            return Ok(());
+        }
+        let expected = self.model.declare_limits(self.generator.now, name, limits);
+        same("declare_limits", expected, self.queue.declare_limits(name, limits).await)?;
+        self.limits().await
+    }
+
+    async fn set_limit(
+        &mut self,
+        name: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), String> {
+        if !self.generator.has_limits {
+            return Ok(());
+        }
+        let expected = self.model.set_limit(self.generator.now, name, scope, limit);
+        same("set_limit", expected, self.queue.set_limit(name, scope, limit).await)?;
+        self.limits().await
+    }
+
     /// Compares the limits of all queues.
     async fn limits(&mut self) -> Result<(), String> {
         for name in QUEUES {
@@ -235,15 +250,15 @@ impl ModelComparison {
     }
 
     async fn usage(&mut self, request: &UsageRequest) -> Result<(), String> {
+        if !self.generator.has_limits {
+            return Ok(());
+        }
         let now = self.fixture.now();
         same("usage", Ok(self.model.usage(now, request)), self.queue.usage(request).await)
     }
 
     /// Compares the usage of all queues.
     async fn usages(&mut self) -> Result<(), String> {
-        if !self.generator.has_limits {
-            return Ok(());
-        }
         for name in QUEUES {
             self.usage(&UsageRequest::of(name)).await?;
         }
