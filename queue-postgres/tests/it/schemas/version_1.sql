@@ -847,6 +847,9 @@ begin
     discarded := expire_leases(_now, _ids);
     if _change = 'cancel' then
         select * into done from cancel_jobs(_now, _ids, _states, _reason);
+    elsif _change = 'retry' and exists (select from jobs where id = any (_ids) and unique_key is not null) then
+        -- One by one, in the order of _ids: jobs with a key must not become ready behind all others.
+        select null::uuid[] as changed, null::uuid[] as refused into done;
     elsif _change = 'retry' then
         select * into done from retry_jobs(_now, _ids, _states, _since, _before);
     else
