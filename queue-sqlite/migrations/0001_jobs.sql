@@ -129,16 +129,12 @@ create unique index queue_jobs_id on queue_jobs (
     id
 );
 
--- An available job is in the first of these indexes, and in the second if it names a partition. An executing job is in the third,
--- a finished job in the fourth, and a waiting job in both of these. So every search reads the beginning of a range, however many jobs there are.
+-- An available job is in the first of these three indexes, an executing job in the second, a finished job in the third, and a
+-- waiting job in the second and third. So every search reads the beginning of a range, however many jobs there are.
 create index queue_jobs_ready on queue_jobs (
     -- The available jobs of each partition, in the order of claims. Those that name none are under the number of their queue.
     partition_id, priority, run_at
 ) where state = 1;
-create index queue_jobs_ready_named on queue_jobs (
-    -- The available jobs of each queue that name a partition, for operators.
-    queue_id, priority, run_at
-) where state = 1 and partition is not null;
 create index queue_jobs_timed on queue_jobs (
     -- The unfinished jobs by state and time: the next due job, the next lease to expire.
     state, state_time

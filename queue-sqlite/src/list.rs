@@ -10,12 +10,13 @@ use std::collections::BinaryHeap;
 
 use queue_core::admin::{Filter, JobPage, Order, Sort};
 use queue_core::backend::{PageQuery, Place, Rank, to_i64, to_u64};
-use queue_core::{JobId, State, Timestamp};
+use queue_core::{JobId, Partition, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result, params_from_iter};
 
 use crate::rows::{self, Seq};
 use crate::sql;
 use crate::sql::list::{IndexScan, ListOrder, Select};
+use crate::sql::partitions::READY_NAMED;
 use search::Search;
 
 /// Reads a page.
@@ -132,10 +133,10 @@ fn scans(connection: &Connection, filter: &Filter, sort: Sort) -> Result<Vec<Ind
         let timed = State::ALL.into_iter().filter(timed);
         scans.extend(timed.map(|state| IndexScan::Timed { queue_id, state }));
         if states.contains(&State::Available) {
-            let ready = priorities(connection, sql::NEXT_PRIORITY, queue_id)?.into_iter();
-            scans.extend(ready.map(|priority| IndexScan::Ready { queue_id, priority }));
-            let named = priorities(connection, sql::NEXT_PRIORITY_NAMED, queue_id)?.into_iter();
-            scans.extend(named.map(|priority| IndexScan::ReadyNamed { queue_id, priority }));
+            for partition_id in ready_partitions(connection, filter, queue_id)? {
+                let ready = priorities(connection, partition_id)?.into_iter();
+                scans.extend(ready.map(|priority| IndexScan::Ready { partition_id, priority }));
+            }
         }
     }
     Ok(scans)
@@ -151,12 +152,28 @@ fn queue_ids(connection: &Connection, filter: &Filter) -> Result<Vec<i64>> {
     connection.prepare_cached(sql::QUEUE_IDS)?.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Returns the priorities of the ready jobs of a queue that `next` finds.
-fn priorities(connection: &Connection, next: &str, queue_id: i64) -> Result<Vec<i64>> {
-    let mut next = connection.prepare_cached(next)?;
+/// Returns the numbers of the partitions of a queue that may have ready jobs which the filter allows.
+fn ready_partitions(connection: &Connection, filter: &Filter, queue_id: i64) -> Result<Vec<i64>> {
+    let wanted = filter.partition.as_ref();
+    let mut partitions = Vec::new();
+    if wanted.is_none_or(Partition::is_none) {
+        partitions.push(queue_id);
+    }
+    if wanted.is_none_or(|partition| !partition.is_none()) {
+        let mut named = connection.prepare_cached(READY_NAMED)?;
+        for partition_id in named.query_map((queue_id, wanted.map(Partition::as_str)), |row| row.get(0))? {
+            partitions.push(partition_id?);
+        }
+    }
+    Ok(partitions)
+}
+
+/// Returns the priorities of the ready jobs of a partition.
+fn priorities(connection: &Connection, partition_id: i64) -> Result<Vec<i64>> {
+    let mut next = connection.prepare_cached(sql::NEXT_PRIORITY)?;
     let mut priorities = Vec::new();
     let mut last = i64::MIN;
-    while let Some(priority) = next.query_row((queue_id, last), |row| row.get(0)).optional()? {
+    while let Some(priority) = next.query_row((partition_id, last), |row| row.get(0)).optional()? {
         priorities.push(priority);
         last = priority;
     }

@@ -277,13 +277,9 @@ pub(crate) const STATE: &str = "select state, state_time, cancel_reason is not n
 /// One job of a list: by `seq`. `sql/list.rs` builds the statements that find the jobs of a list.
 pub(crate) const RECORD: &str = concat!(record!(), "where j.seq = ?1");
 
-/// The next priority of the ready jobs of a queue: the first entry behind the last priority in the index of ready jobs. The first
-/// statement is for the jobs that name no partition, the second for the others.
+/// The next priority of the ready jobs of a partition: the first entry behind the last priority in the index of ready jobs.
 pub(crate) const NEXT_PRIORITY: &str = "
     select priority from queue_jobs where partition_id = ?1 and state = 1 and priority > ?2 order by priority limit 1";
-pub(crate) const NEXT_PRIORITY_NAMED: &str = "
-    select priority from queue_jobs
-    where queue_id = ?1 and state = 1 and partition is not null and priority > ?2 order by priority limit 1";
 
 /// The number of jobs in each queue and state. Reads every job, so it is for operators.
 pub(crate) const COUNTS: &str =

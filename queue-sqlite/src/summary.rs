@@ -7,10 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, Result, Row};
 
 use crate::rows;
 use crate::sql;
-use crate::sql::summary::{
-    COUNT_DUE, COUNT_LATER, COUNT_READY, COUNT_READY_NAMED, FIRST_LATER, FIRST_READY, FIRST_READY_NAMED,
-    LEASES,
-};
+use crate::sql::partitions::READY_NAMED;
+use crate::sql::summary::{COUNT_DUE, COUNT_LATER, COUNT_READY, FIRST_LATER, FIRST_READY, LEASES};
 use crate::workers::workers;
 
 /// Returns the summary of each queue, sorted by name.
@@ -81,9 +79,11 @@ impl Scan<'_> {
                 *count += jobs;
             }
         };
-        let mut oldest = earlier(self.oldest_ready(FIRST_READY)?, self.oldest_ready(FIRST_READY_NAMED)?);
-        for count in [COUNT_READY, COUNT_READY_NAMED] {
-            add(State::Available, self.count(count, (self.queue_id, self.limit))?);
+        let mut oldest = self.oldest_ready(self.queue_id)?;
+        add(State::Available, self.count(COUNT_READY, (self.queue_id, self.limit))?);
+        for (partition_id, ready) in self.named_partitions()? {
+            add(State::Available, ready);
+            oldest = earlier(oldest, self.oldest_ready(partition_id)?);
         }
         for state in [State::Scheduled, State::Retryable] {
             add(state, self.count(COUNT_LATER, self.timed(state, self.now))?);
@@ -103,14 +103,21 @@ impl Scan<'_> {
         Ok(found)
     }
 
-    /// Returns the earliest `run_at` of the stored ready jobs. Searches with `first` for the first job of each priority, up to the
+    /// Returns the named partitions with ready jobs, each with their number.
+    fn named_partitions(&self) -> Result<Vec<(i64, u64)>> {
+        let mut named = self.connection.prepare_cached(READY_NAMED)?;
+        let all: Option<&str> = None;
+        named.query_map((self.queue_id, all), |row| Ok((row.get(0)?, rows::read_u64(row, 1)?)))?.collect()
+    }
+
+    /// Returns the earliest `run_at` of the stored ready jobs of a partition. Searches for the first job of each priority, up to the
     /// cap.
-    fn oldest_ready(&self, first: &str) -> Result<Option<Timestamp>> {
-        let mut find = self.connection.prepare_cached(first)?;
+    fn oldest_ready(&self, partition_id: i64) -> Result<Option<Timestamp>> {
+        let mut find = self.connection.prepare_cached(FIRST_READY)?;
         let (mut oldest, mut priority) = (None, i64::MIN);
         for _ in 0..self.cap {
             let first =
-                find.query_row((self.queue_id, priority), |row| Ok((row.get(0)?, rows::timestamp(row, 1)?)));
+                find.query_row((partition_id, priority), |row| Ok((row.get(0)?, rows::timestamp(row, 1)?)));
             let Some((next, run_at)) = first.optional()? else { break };
             priority = next;
             oldest = earlier(oldest, Some(run_at));

@@ -15,10 +15,8 @@ pub(crate) enum IndexScan {
     Ids(IdPrefix),
     /// The jobs of a queue that are stored in a state, by their `state_time`. The state is neither available nor executing.
     Timed { queue_id: i64, state: State },
-    /// The available jobs of a queue with this priority that name no partition, by `run_at`.
-    Ready { queue_id: i64, priority: i64 },
-    /// The others.
-    ReadyNamed { queue_id: i64, priority: i64 },
+    /// The available jobs of a partition with this priority, by `run_at`.
+    Ready { partition_id: i64, priority: i64 },
     /// The executing jobs, in no order.
     Leased,
 }
@@ -45,7 +43,7 @@ impl IndexScan {
     pub(crate) fn is_sorted_by(self, sort: Sort) -> bool {
         match self {
             Self::All => sort == Sort::Pushed,
-            Self::Timed { .. } | Self::Ready { .. } | Self::ReadyNamed { .. } => sort != Sort::Pushed,
+            Self::Timed { .. } | Self::Ready { .. } => sort != Sort::Pushed,
             Self::Ids(_) | Self::Leased => false,
         }
     }
@@ -58,7 +56,6 @@ impl IndexScan {
             Self::Ids(_) => "queue_jobs j indexed by queue_jobs_id",
             Self::Timed { .. } => "queue_jobs j indexed by queue_jobs_by_queue",
             Self::Ready { .. } => "queue_jobs j indexed by queue_jobs_ready",
-            Self::ReadyNamed { .. } => "queue_jobs j indexed by queue_jobs_ready_named",
             Self::Leased => "queue_jobs j indexed by queue_jobs_timed",
         }
     }
@@ -174,16 +171,12 @@ impl Conditions {
                 "j.queue_id = {} and j.state = {} and j.state <> 2 and j.state_time is not null",
                 [queue_id.into(), (state as i64).into()],
             ),
-            IndexScan::Ready { queue_id, priority } => {
+            IndexScan::Ready { partition_id, priority } => {
                 self.keep(
                     "j.partition_id = {} and j.state = 1 and j.priority = {}",
-                    [queue_id.into(), priority.into()],
+                    [partition_id.into(), priority.into()],
                 );
             }
-            IndexScan::ReadyNamed { queue_id, priority } => self.keep(
-                "j.queue_id = {} and j.state = 1 and j.partition is not null and j.priority = {}",
-                [queue_id.into(), priority.into()],
-            ),
             IndexScan::Leased => self.keep("j.state = 2 and j.state_time is not null and j.state < 4", []),
         }
     }

@@ -38,6 +38,11 @@ macro_rules! partition {
 /// A partition by its name: by the unique index.
 pub(crate) const PARTITION: &str = concat!(partition!(), "where queue_id = ?1 and name = ?2");
 
+/// The named partitions of a queue with ready jobs, or one of them: a walk over the partitions of the queue.
+pub(crate) const READY_NAMED: &str = "
+    select partition_id, ready from queue_partitions
+    where queue_id = ?1 and partition_id < 0 and ready > 0 and (?2 is null or name = ?2)";
+
 /// Creates a partition. Its number is the next negative one: the first entry of the table.
 pub(crate) const INSERT_PARTITION: &str = "
     insert into queue_partitions

@@ -109,7 +109,7 @@ fn push_claim_renew_and_settle_use_indexes_only() {
 }
 
 /// The statements for shared queues.
-const SHARED_PLANS: [(&str, &[&str]); 20] = [
+const SHARED_PLANS: [(&str, &[&str]); 21] = [
     (
         partitions::ANY_SHARED,
         &[
@@ -122,6 +122,7 @@ const SHARED_PLANS: [(&str, &[&str]); 20] = [
     (partitions::TOTAL, &["SEARCH queue_totals USING INTEGER PRIMARY KEY (rowid=?)"]),
     (partitions::STORE_TOTAL, &["SEARCH queue_totals USING INTEGER PRIMARY KEY (rowid=?)"]),
     (partitions::PARTITION, &[BY_NAME]),
+    (partitions::READY_NAMED, &[READY_OF_QUEUE]),
     (partitions::INSERT_PARTITION, &["SCALAR SUBQUERY 1", "SEARCH queue_partitions"]),
     (partitions::STORE_PARTITION, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid=?)"]),
     (
@@ -166,6 +167,8 @@ const SHARED_PLANS: [(&str, &[&str]); 20] = [
     (partitions::DELETE_PARTITION, &["SEARCH queue_partitions USING INTEGER PRIMARY KEY (rowid=?)"]),
     (usage::PARTITIONS, &["SEARCH queue_partitions USING INDEX queue_partitions_name (queue_id=?)"]),
 ];
+
+const READY_OF_QUEUE: &str = "SEARCH queue_partitions USING INDEX queue_partitions_name (queue_id=?)";
 
 const BY_NAME: &str = "SEARCH queue_partitions USING INDEX queue_partitions_name (queue_id=? AND name=?)";
 

@@ -4,24 +4,16 @@
 //! counted. Skipping an entry takes two thirds of the time of counting one, and a count that reaches the limit is the common one in
 //! a store with many jobs.
 
-/// Counts the ready jobs of a queue: a walk over an index of ready jobs. The first statement is for the jobs that name no partition,
-/// the second for the others.
+/// Counts the ready jobs of a queue that name no partition: a walk over the index of ready jobs.
 pub(crate) const COUNT_READY: &str = "
     select coalesce(
         (select ?2 from queue_jobs where partition_id = ?1 and state = 1 limit 1 offset ?2 - 1),
         (select count(*) from queue_jobs where partition_id = ?1 and state = 1))";
-pub(crate) const COUNT_READY_NAMED: &str = "
-    select coalesce(
-        (select ?2 from queue_jobs where queue_id = ?1 and state = 1 and partition is not null limit 1 offset ?2 - 1),
-        (select count(*) from queue_jobs where queue_id = ?1 and state = 1 and partition is not null))";
 
-/// Finds the first ready job of the next priority: a search in the same indexes.
+/// Finds the first ready job of the next priority of a partition: a search in the index of ready jobs.
 pub(crate) const FIRST_READY: &str = "
     select priority, run_at from queue_jobs
     where partition_id = ?1 and state = 1 and priority > ?2 order by priority, run_at limit 1";
-pub(crate) const FIRST_READY_NAMED: &str = "
-    select priority, run_at from queue_jobs
-    where queue_id = ?1 and state = 1 and partition is not null and priority > ?2 order by priority, run_at limit 1";
 
 /// Counts the jobs of a queue and state whose time is later: a walk over the index by queue.
 pub(crate) const COUNT_LATER: &str = "
@@ -57,14 +49,10 @@ mod tests {
     fn each_statement_walks_the_entries_of_one_queue_and_state_in_an_index() {
         let connection = schema();
         let ready = "SEARCH queue_jobs USING COVERING INDEX queue_jobs_ready (partition_id=?";
-        // SQLite does not read the rows here either: no column is left that the index does not have.
-        let named = "SEARCH queue_jobs USING INDEX queue_jobs_ready_named (queue_id=?";
         let by_queue = "SEARCH queue_jobs USING COVERING INDEX queue_jobs_by_queue (queue_id=? AND state=? AND state_time";
-        let plans: [(&str, Vec<String>); 8] = [
+        let plans: [(&str, Vec<String>); 6] = [
             (COUNT_READY, vec![format!("{ready})"); 2]),
             (FIRST_READY, vec![format!("{ready} AND priority>?)")]),
-            (COUNT_READY_NAMED, vec![format!("{named})"); 2]),
-            (FIRST_READY_NAMED, vec![format!("{named} AND priority>?)")]),
             (COUNT_LATER, vec![format!("{by_queue}>?)"); 2]),
             (COUNT_DUE, vec![format!("{by_queue}<?)"); 2]),
             (FIRST_LATER, vec![format!("{by_queue}>?)")]),
