@@ -50,8 +50,7 @@ pub(crate) async fn declare(
     limits.check()?;
     let (name, limits) = (name.clone(), limits.clone());
     change(queue, move |sql| {
-        let columns: Vec<_> =
-            limits.iter().map(|(scope, limit)| LimitColumns::of(scope, limit)).collect();
+        let columns: Vec<_> = limits.iter().map(|(scope, limit)| LimitColumns::of(scope, limit)).collect();
         let query = sql.declare_limits.query().bind(name.as_str().to_owned());
         query
             .bind(column(&columns, |limit| limit.scope))
@@ -142,7 +141,11 @@ pub(crate) async fn usage(queue: &PostgresQueue, request: &UsageRequest) -> Resu
 }
 
 /// Reads the rows of `usage`: the first has the time and the state of the queue's rate, each other one a partition.
-fn usage_from_rows(rows: &[PgRow], limits: &StoredLimits, request: &UsageRequest) -> sqlx::Result<QueueUsage> {
+fn usage_from_rows(
+    rows: &[PgRow],
+    limits: &StoredLimits,
+    request: &UsageRequest,
+) -> sqlx::Result<QueueUsage> {
     let (mut now, mut total_free_at) = (Timestamp::EPOCH, None);
     let (mut ready, mut running) = (0, 0);
     let mut partitions = Vec::new();

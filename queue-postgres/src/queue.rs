@@ -8,8 +8,8 @@ use queue_core::backend::{
     CloseFlag, ExpiryFeed, Intake, PendingClaim, Reply, SupportedRequests, check_demand,
 };
 use queue_core::{
-    Announcement, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueLimits, QueueName, Receipt, Renewal, Settled,
-    Settlement, Timestamp,
+    Announcement, Delivery, Demand, Heartbeat, NewJob, Queue, QueueError, QueueLimits, QueueName, Receipt,
+    Renewal, Settled, Settlement, Timestamp,
 };
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use queue_core::admin::AttemptError;
 use queue_core::backend::{JobValues, read_meta, read_state, to_u32, to_u64};
 use queue_core::{
-    Body, Fence, JobId, JobProgress, JobRecord, Meta, OnDiscard, Partition, QueueError, State, StoredResult, Timestamp,
-    WorkerId,
+    Body, Fence, JobId, JobProgress, JobRecord, Meta, OnDiscard, Partition, QueueError, State, StoredResult,
+    Timestamp, WorkerId,
 };
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;

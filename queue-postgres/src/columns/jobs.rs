@@ -104,8 +104,7 @@ impl JobColumns {
 
 /// Returns whether the job has default options, and an id that cannot be stored already: `PUSH_ONE` stores such a job.
 pub(crate) fn has_defaults_only(job: &Encoded) -> bool {
-    let plain =
-        job.job.unique.is_none() && job.job.on_discard.is_none() && job.job.partition.is_none();
+    let plain = job.job.unique.is_none() && job.job.on_discard.is_none() && job.job.partition.is_none();
     plain && !job.is_chosen && job.job.schedule == Schedule::Now
 }
 

@@ -220,7 +220,8 @@ impl<'a> Builder<'a> {
             }
             JobSource::Waiting => self.waiting(),
             JobSource::Ready => {
-                let range = "t.queue_id = l.queue_id and t.partition = l.partition and t.priority = l.priority";
+                let range =
+                    "t.queue_id = l.queue_id and t.partition = l.partition and t.priority = l.priority";
                 let lateral = self.lateral("ready", "run_at", range, false);
                 format!("select t.at, t.seq from priorities l cross join {lateral}")
             }

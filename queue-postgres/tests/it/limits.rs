@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use queue_core::admin::UsageRequest;
 use queue_core::{
-    Admin as _, BoxError, Delivery, Demand, Limit, LimitScope, NewJob, Queue as _, QueueError, QueueLimits,
-    QueueName, QueueExt as _, Settlement, Timestamp, Transition,
+    Admin as _, BoxError, Delivery, Demand, Limit, LimitScope, NewJob, Queue as _, QueueError, QueueExt as _,
+    QueueLimits, QueueName, Settlement, Timestamp, Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};
@@ -155,7 +155,8 @@ async fn a_claim_wakes_when_a_limit_allows_the_next_job() -> TestResult {
             one.push(jobs(&["held"], 2)).await?;
             let held = one.claim(&demand).await?;
             let at = held[0].run_at.saturating_add(Duration::from_millis(500));
-            let throttle = held.into_iter().map(|job| Settlement::new(job.lease, Transition::Throttle { at }));
+            let throttle =
+                held.into_iter().map(|job| Settlement::new(job.lease, Transition::Throttle { at }));
             one.settle(throttle.collect()).await?;
         }
         let mut claim = Box::pin(one.claim(&demand));

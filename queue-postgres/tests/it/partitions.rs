@@ -21,7 +21,8 @@ fn limit(random: &mut fastrand::Rng) -> Limit {
     }
     if random.bool() {
         let starts = random.u32(1..4);
-        limit = limit.and_starts(starts, Duration::from_micros(random.u64(1..60))).burst(random.u32(1..=starts));
+        limit =
+            limit.and_starts(starts, Duration::from_micros(random.u64(1..60))).burst(random.u32(1..=starts));
     }
     limit
 }

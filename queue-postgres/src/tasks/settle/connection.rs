@@ -58,7 +58,8 @@ impl SettleConnection {
     ) -> Result<SettleOutcome, CallError> {
         let changes = slices.iter().any(SettlementSlice::makes_jobs_ready);
         let may_notify = changes || self.shared.has_shared_queues();
-        let mut notify = if may_notify { self.shared.notifier.jobs_unless_recent() } else { NotifyArgs::none() };
+        let mut notify =
+            if may_notify { self.shared.notifier.jobs_unless_recent() } else { NotifyArgs::none() };
         let mut mode = SettleMode { skip_locked, ascii_only: false };
         let row = loop {
             match self.send(slices, mode, &notify).await {

@@ -89,7 +89,8 @@ impl Both {
 
     pub(super) async fn push(&mut self, queue: &str, partitions: &[&str]) -> TestResult {
         let jobs = self.jobs(queue, partitions);
-        let shown: Vec<_> = jobs.iter().map(|job| (job.partition.clone(), job.priority, job.schedule)).collect();
+        let shown: Vec<_> =
+            jobs.iter().map(|job| (job.partition.clone(), job.priority, job.schedule)).collect();
         self.note(format!("push {} to {queue}: {shown:?}", self.ids.len()));
         let expected = self.table.push(self.now, jobs.clone())?;
         let receipts = self.queue.push(jobs).await?;
@@ -223,8 +224,14 @@ impl Both {
                 &self.table.cancel(self.now, model, "no").ok(),
                 &self.queue.cancel(id, "no").await.ok(),
             ),
-            1 => same("retry", &self.table.retry(self.now, model).is_ok(), &self.queue.retry(id).await.is_ok()),
-            _ => same("delete", &self.table.delete(self.now, model).is_ok(), &self.queue.delete(id).await.is_ok()),
+            1 => {
+                same("retry", &self.table.retry(self.now, model).is_ok(), &self.queue.retry(id).await.is_ok())
+            }
+            _ => same(
+                "delete",
+                &self.table.delete(self.now, model).is_ok(),
+                &self.queue.delete(id).await.is_ok(),
+            ),
         }
     }
 
