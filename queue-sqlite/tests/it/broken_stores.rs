@@ -87,4 +87,6 @@ bugs! {
     d28 within 20 s, a_push_to_a_removed_file_that_is_acknowledged: faults::AcknowledgesErrors;
     /// T10, D31
     d31 within 20 s, a_settlement_that_is_refused_for_its_text: faults::StoresOnlyAscii;
+    /// T10, D36
+    d36 within 20 s, a_claim_that_ignores_limits: faults::IgnoresLimits;
 }

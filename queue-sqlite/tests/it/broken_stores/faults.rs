@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use queue_conformance::durable::{OpenCase, Store as _};
 use queue_core::{
-    Admin, Delivery, Demand, JobId, NewJob, QueueError, Receipt, Settled, Settlement, Transition,
+    Admin, Delivery, Demand, JobId, NewJob, QueueError, QueueLimits, Receipt, Settled, Settlement, Transition,
 };
 
 use super::broken::Bug;
@@ -158,5 +158,24 @@ impl Bug for RetriesAfterError {
             tokio::spawn(async move { while queue.push(jobs.clone()).await.is_err() {} });
         }
         pushed
+    }
+}
+
+/// Claims without limits.
+#[derive(Default)]
+pub(super) struct IgnoresLimits;
+
+#[async_trait]
+impl Bug for IgnoresLimits {
+    const MESSAGE: &str = "one job of each partition must start";
+
+    async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        for name in &demand.queues {
+            queue.declare_limits(name, &QueueLimits::none()).await?;
+            for scope in queue.limits(name).await?.into_iter().map(|record| record.scope) {
+                queue.set_limit(name, &scope, None).await?;
+            }
+        }
+        queue.claim(demand).await
     }
 }
