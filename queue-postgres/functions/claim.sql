@@ -33,7 +33,7 @@ declare
     _seqs bigint[];
     _starts bigint;
 begin
-    -- Until this claim ends, nobody counts the leases of queues that are plain ones: see `shares.sql`.
+    -- Until this claim ends, no other one counts the leases of queues that are plain ones: see `shares.sql`.
     _shared := array(
         select q.id from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q
         where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null);

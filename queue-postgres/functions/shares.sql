@@ -2,7 +2,7 @@
 --
 -- `claim` calls `lock_shares`, then `fold` and `take_shares` for each shared queue.
 --
--- Locks: a claim of a plain queue holds the queue's advisory lock shared, and whoever changes the limits of a queue holds it
+-- Locks: a claim of a plain queue holds the queue's advisory lock shared, and a change of the limits of a queue holds it
 -- alone. So no claim that takes the queue for a plain one is under way once the queue has a limit, and each lease is counted.
 -- Claims of a shared queue lock its row of `shares`. Advisory locks are taken before rows, and both in the order of queues.
 

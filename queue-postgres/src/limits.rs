@@ -41,12 +41,18 @@ impl LimitColumns {
     }
 }
 
-/// Replaces the declared limits of a queue.
-pub(crate) async fn declare(
-    queue: &PostgresQueue,
-    name: &QueueName,
-    limits: &QueueLimits,
-) -> Result<(), QueueError> {
+impl PostgresQueue {
+    /// Replaces the declared limits of a queue.
+    pub(crate) async fn replace_declared_limits(
+        &self,
+        name: &QueueName,
+        limits: &QueueLimits,
+    ) -> Result<(), QueueError> {
+        declare(self, name, limits).await
+    }
+}
+
+async fn declare(queue: &PostgresQueue, name: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
     limits.check()?;
     let (name, limits) = (name.clone(), limits.clone());
     change(queue, move |sql| {

@@ -17,7 +17,6 @@ use tokio::time::timeout;
 use crate::clock_table;
 use crate::connect::connect;
 use crate::connection::{Session, SpareSessions};
-use crate::limits;
 use crate::listener_health::ListenerHealth;
 use crate::migrations;
 use crate::pool::UnitOfWorkPool;
@@ -233,7 +232,7 @@ impl Queue for PostgresQueue {
     }
 
     async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
-        limits::declare(self, queue, limits).await
+        self.replace_declared_limits(queue, limits).await
     }
 
     fn expiry_feed(&self) -> Option<&ExpiryFeed> {

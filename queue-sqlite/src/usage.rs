@@ -9,7 +9,7 @@ use queue_core::admin::{PartitionUsage, QueueUsage, Usage, UsageRequest};
 use queue_core::{Limit, Partition, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
-use crate::gate::Gate;
+use crate::limit_use::LimitUse;
 use crate::rows;
 use crate::sql::limits::PARTITION_LIMIT;
 use crate::sql::partitions::TOTAL;
@@ -43,7 +43,7 @@ struct Used {
 }
 
 impl Used {
-    fn new(ready: u64, gate: Gate) -> Self {
+    fn new(ready: u64, gate: LimitUse) -> Self {
         Self { ready, running: gate.running, limit: gate.limit, free_at: Some(gate.free_at) }
     }
 
@@ -66,7 +66,7 @@ impl UsedQueue<'_> {
         let mut find = self.connection.prepare_cached(TOTAL)?;
         let total = find.query_row([self.queue_id], |row| {
             let (limit, running) = (rows::limit(row, 5)?, rows::read_u64(row, 1)?);
-            let gate = Gate { limit, running, free_at: rows::timestamp(row, 3)? };
+            let gate = LimitUse { limit, running, free_at: rows::timestamp(row, 3)? };
             Ok(Used::new(rows::read_u64(row, 0)?, gate))
         });
         let Some(total) = total.optional()? else { return Ok(false) };
@@ -76,7 +76,7 @@ impl UsedQueue<'_> {
         let mut stored = select.query((self.queue_id, self.now.as_micros(), partition))?;
         while let Some(row) = stored.next()? {
             let (limit, running) = (rows::limit(row, 6)?, rows::read_u64(row, 3)?);
-            let gate = Gate { limit, running, free_at: rows::timestamp(row, 5)? };
+            let gate = LimitUse { limit, running, free_at: rows::timestamp(row, 5)? };
             let name = Partition::new(row.get_ref(1)?.as_str()?);
             self.partitions.insert(name, Used::new(rows::read_u64(row, 2)?, gate));
         }

@@ -176,7 +176,7 @@ impl fmt::Display for AttemptReport {
         match &self.transition {
             Transition::Retry { at, .. } => write!(f, " → retry at {}", self.since_origin(*at))?,
             Transition::Snooze { at, .. } | Transition::Throttle { at } => {
-                write!(f, " → again at {}", self.since_origin(*at))?
+                write!(f, " → again at {}", self.since_origin(*at))?;
             }
             Transition::Discard { .. } => f.write_str(" → discarded")?,
             Transition::Release => f.write_str(" → released")?,

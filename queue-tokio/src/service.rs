@@ -333,7 +333,7 @@ impl QueueService {
         shared
     }
 
-    /// Lets the lanes claim.
+    /// Opens the lanes, which then claim.
     fn open_lanes(shared: &Arc<Shared>) {
         for (number, lane) in shared.lanes().iter().enumerate() {
             lane.open();

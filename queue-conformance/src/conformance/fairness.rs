@@ -141,7 +141,7 @@ async fn a_partition_waits_from_its_first_ready_job_on(harness: &QueueHarness) {
     push(harness, 204, "ba").await;
     push(harness, 206, "b").await;
     expect_eq!(run_one_by_one(harness, 9).await, [204, 205, 206], "a second ready job gives no new turn");
-    // If all ready jobs of a partition are gone, it waits anew.
+    // If all ready jobs of a partition are gone, its wait begins again.
     push(harness, 210, "dea").await;
     harness.ok("`cancel`", harness.queue().cancel(id(210), "enough")).await;
     push(harness, 213, "d").await;

@@ -13,7 +13,7 @@ use super::jobs::{SECOND, id, job};
 use super::limited::{after, declare, has_limits, of, set, start, usage_of};
 use crate::law::expect_eq;
 
-/// Q115: Of a queue, and of each partition, no more jobs than `running` hold live leases at any instant, whoever claims, within one claim too; from a queue with limits a claim leases no more jobs than it can start.
+/// Q115: Of a queue, and of each partition, no more jobs than `running` hold live leases at any instant, over all claimers and within one claim; from a queue with limits a claim leases no more jobs than it can start.
 pub(super) async fn q115_no_more_jobs_run_than_a_limit_allows(harness: &QueueHarness) {
     if !has_limits(harness).await {
         return;

@@ -9,7 +9,7 @@ use super::jobs::{MICROSECOND, SECOND, id, job};
 use super::limited::{after, declare, end_all, has_limits, of, set, start};
 use crate::law::expect_eq;
 
-/// Q117: No window of length `per`, wherever it begins, sees more than `starts` deliveries; while jobs are ready and claimers wait, `starts - burst + 1` come in each; a start is charged at the delivery, and not given back.
+/// Q117: No window of length `per`, wherever it begins, sees more than `starts` deliveries; while jobs are ready and claimers wait, `starts - burst + 1` come in each; a start is charged at the delivery, for good.
 pub(super) async fn q117_no_window_has_more_starts_than_a_rate_allows(harness: &QueueHarness) {
     if !has_limits(harness).await {
         return;

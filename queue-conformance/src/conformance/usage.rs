@@ -105,7 +105,7 @@ async fn a_request_selects_partitions(harness: &QueueHarness) {
     expect_eq!(shown(&expired), "10+0, \"most\" 3+0", "after the leases have expired");
 }
 
-/// Makes random calls, and compares the usage with the list of jobs.
+/// Calls the queue at random, and compares the usage with the list of jobs.
 async fn numbers_are_exact_after_random_calls(harness: &QueueHarness) {
     const NAMES: [&str; 4] = ["a", "b", "c", ""];
     let limits = QueueLimits::each(Limit::running(3)).and_total(Limit::running(8));

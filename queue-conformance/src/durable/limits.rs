@@ -46,7 +46,7 @@ async fn is_refused(harness: &StoreHarness, queue: &dyn Admin) {
     harness.steps().fails_with(QueueErrorKind::Unsupported, "`declare_limits`", declare).await;
 }
 
-/// Declares and sets limits, uses them up, and opens the store anew.
+/// Declares and sets limits, uses them up, and opens the store again.
 async fn everything_is_remembered(harness: &StoreHarness, queue: &dyn Admin) {
     let (steps, name) = (harness.steps(), QueueName::new("remembered"));
     let limits = QueueLimits::each(Limit::running(1)).and_partition("rate", Limit::starts(1, HOUR));

@@ -29,7 +29,7 @@ async fn refused_once(tenant: &str, #[inject] calls: &AtomicUsize) -> Result<(),
     }
 }
 
-/// A run passes the time until a limit lets the next job start, and no span has more starts than the limit allows.
+/// T30: A run passes the time until a limit lets the next job start, and no span has more starts than the limit allows.
 pub(super) async fn t30_limits_hold_in_the_time_of_a_kit(harness: &KitHarness) {
     let kit = harness.kit(jobs![call]).await;
     let limits = QueueLimits::each(Limit::starts(5, SECOND));
@@ -49,7 +49,7 @@ pub(super) async fn t30_limits_hold_in_the_time_of_a_kit(harness: &KitHarness) {
     expect_eq!(kit.now().since(began), 11 * SECOND / 5, "eleven intervals of 0.2 s");
 }
 
-/// A run passes the time for which a job has throttled its partition.
+/// T30: A run passes the time for which a job has throttled its partition.
 pub(super) async fn t30_a_throttled_partition_waits_in_the_time_of_a_kit(harness: &KitHarness) {
     let store = harness.store().await;
     if store.declare_limits(&QueueName::DEFAULT, &QueueLimits::none()).await.is_err() {

@@ -268,8 +268,7 @@ pub trait Admin: Queue {
 
     /// Returns how far a queue and its partitions use their limits, the fullest partitions first.
     ///
-    /// At rest, the number of running jobs is the number of leases that last. A queue without jobs and limits, as one that nobody
-    /// uses, has no partitions.
+    /// At rest, the number of running jobs is the number of leases that last. An unused queue has no partitions.
     ///
     /// # Errors
     ///

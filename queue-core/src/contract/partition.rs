@@ -69,8 +69,8 @@ impl From<String> for Partition {
     }
 }
 
-impl From<&Partition> for Partition {
-    fn from(partition: &Partition) -> Self {
+impl From<&Self> for Partition {
+    fn from(partition: &Self) -> Self {
         partition.clone()
     }
 }

@@ -214,7 +214,7 @@ pub struct Demand {
     pub queues: Vec<QueueName>,
     /// The maximum number of jobs; at least one.
     pub max: usize,
-    /// The maximum number of jobs from queues with limits, because so many can start at once. `None` sets no other maximum than
+    /// The maximum number of jobs from queues with limits: the number that can start at once. `None` sets no other maximum than
     /// `max`.
     pub startable: Option<usize>,
     /// The length of the leases.

@@ -356,14 +356,14 @@ impl Reason {
                 write!(f, "no running worker of the queue `{queue}` ({workers}) knows jobs named `{name}`")
             }
             Self::AtLimit { queue, scope, running, allowed, workers } => {
-                write!(f, "{} is at its limit: {running} of {allowed} running", Place(queue, scope))?;
+                write!(f, "{} is at its limit: {running} of {allowed} running", PartOfQueue(queue, scope))?;
                 if workers.is_empty() {
                     return Ok(());
                 }
                 write!(f, ", held by {}", Quoted(workers.iter().map(WorkerId::as_str)))
             }
             Self::RateLimited { queue, scope, until } => {
-                write!(f, "the rate of {} allows the next start at {until}", Place(queue, scope))
+                write!(f, "the rate of {} allows the next start at {until}", PartOfQueue(queue, scope))
             }
             Self::Waiting { queue, since, ready } => {
                 write!(
@@ -397,9 +397,9 @@ fn write_unserved(
 }
 
 /// A queue, or a part of it, in words.
-struct Place<'a>(&'a QueueName, &'a LimitScope);
+struct PartOfQueue<'a>(&'a QueueName, &'a LimitScope);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for PartOfQueue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(queue, scope) = self;
         match scope {

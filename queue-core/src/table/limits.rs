@@ -89,7 +89,7 @@ impl JobTable {
         shares.is_some_and(|shares| !shares.limits.is_empty())
     }
 
-    /// Lets no job of a job's partition start before an instant.
+    /// Holds the partition of a job: none of its jobs starts before an instant.
     pub(super) fn hold(&mut self, slot: Slot, until: Timestamp) {
         let (queue, partition) = (self.store[slot].queue, self.store[slot].partition);
         self.store.shares_mut(queue, self.now).hold(partition, until);

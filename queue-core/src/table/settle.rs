@@ -84,7 +84,7 @@ impl JobTable {
             }
             Transition::Retry { at, .. } => self.wait_until(slot, at, State::Retryable),
             Transition::Snooze { at, .. } | Transition::Throttle { at } => {
-                self.wait_until(slot, at, State::Scheduled)
+                self.wait_until(slot, at, State::Scheduled);
             }
             Transition::Release => self.store.transition(slot, State::Available),
         }

@@ -98,7 +98,7 @@ async fn no_more_jobs_run_than_allowed_whoever_claims() -> TestResult {
     Ok(())
 }
 
-/// While a queue becomes shared, claims that take it for a plain one are under way, and are counted nevertheless.
+/// While a queue becomes shared, claims that take it for a plain one are under way, and are counted too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn claims_that_began_before_the_limit_are_counted() -> TestResult {
     for _ in 0..20 {
@@ -115,7 +115,7 @@ async fn claims_that_began_before_the_limit_are_counted() -> TestResult {
         let limiting = async {
             one.set_limit(&default(), &LimitScope::Total, Some(Limit::running(1))).await?;
             // From here on, no claim may take a job while one runs.
-            Ok::<_, BoxError>(number(&mut connection, format!("select count(*) from {schema}.leases")).await?)
+            number(&mut connection, format!("select count(*) from {schema}.leases")).await
         };
 
         let (first, second, at_limit) =
@@ -225,7 +225,7 @@ async fn read(connection: &mut PgConnection, schema: &str) -> Result<(i64, i64),
     ))
 }
 
-/// The state of partitions that nobody uses is deleted, and limits stay.
+/// The state of unused partitions is deleted, and limits stay.
 #[tokio::test]
 async fn unused_partitions_are_forgotten_once_their_rate_allows_all_starts() -> TestResult {
     let (queue, mut connection, schema) = queue().await?;

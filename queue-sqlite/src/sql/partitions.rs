@@ -6,7 +6,7 @@ pub(crate) const ANY_SHARED: &str = "select exists (select 1 from queue_names wh
 /// Whether a queue is shared: by its id.
 pub(crate) const IS_SHARED: &str = "select is_shared from queue_names where queue_id = ?1";
 
-/// Makes a queue shared: by its id.
+/// Marks a queue as shared: by its id.
 pub(crate) const SHARE: &str = "update queue_names set is_shared = 1 where queue_id = ?1";
 
 /// A shared queue as a whole: by its id.

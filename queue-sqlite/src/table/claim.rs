@@ -7,12 +7,10 @@ use rusqlite::{OptionalExtension as _, Result};
 use super::Table;
 use super::claimed_jobs::ClaimedJob;
 use super::history::CountedJob;
-use crate::rows::{self, Seq};
+use super::partitions::DealtJob;
+use crate::rows;
 use crate::sql;
 use crate::sql::partitions::LEASE_JOB;
-
-/// A job of a claim, with the number of its partition.
-pub(super) type DealtJob = (Seq, i64, Delivery);
 
 impl Table<'_> {
     /// Leases up to `demand.max` ready jobs, from the queues in the order in which the demand names them.

@@ -20,6 +20,7 @@ use queue_core::{Partition, State, Timestamp};
 use rusqlite::{OptionalExtension as _, Result, Row};
 
 pub(super) use counts::Partitions;
+pub(super) use deal::DealtJob;
 pub(crate) use start::{is_ready, next_start};
 
 use super::Table;
@@ -31,7 +32,7 @@ use crate::sql::partitions::{
 };
 use counts::{Counts, PartitionCounts, Total};
 
-/// Where a job of a shared queue is counted.
+/// The place at which a job of a shared queue is counted.
 #[derive(Clone)]
 pub(super) struct JobPlace {
     pub(super) seq: Seq,
@@ -64,7 +65,7 @@ impl Table<'_> {
         Ok(is_shared)
     }
 
-    /// Makes a queue shared, if it is not.
+    /// Marks a queue as shared, if it is not.
     pub(super) fn share(&mut self, queue_id: i64) -> Result<()> {
         if self.is_shared(queue_id)? {
             return Ok(());
@@ -74,7 +75,7 @@ impl Table<'_> {
         self.is_shared(queue_id).map(drop)
     }
 
-    /// Lets no job of a partition start before an instant.
+    /// Holds a partition: none of its jobs starts before an instant.
     pub(super) fn hold(&mut self, queue_id: i64, partition: &Partition, until: Timestamp) -> Result<()> {
         self.change_counts(queue_id, partition, |_, partition| {
             partition.gate.free_at = partition.gate.free_at.max(until);

@@ -42,7 +42,7 @@ impl Pruning {
         }
     }
 
-    /// Removes a batch of old jobs if that is due, and partitions that nobody needs.
+    /// Removes a batch of old jobs if that is due, and unused partitions.
     pub(super) fn prune(&mut self, table: &mut Table<'_>) -> rusqlite::Result<()> {
         let Some(schedule) = &mut self.0 else { return Ok(()) };
         let now = Instant::now();

@@ -8,6 +8,7 @@ mod fleet;
 mod guide;
 mod kit_test;
 mod lanes;
+mod limits;
 mod mistakes;
 mod over;
 mod replay;

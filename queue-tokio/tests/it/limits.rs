@@ -213,7 +213,7 @@ async fn a_mistake_in_a_limit_is_reported_at_the_start() {
         let (_, services) = gate();
         let service = QueueService::new(MemoryQueue::new(), jobs![hold]).limit(queue, limits);
         let built = Host::builder().services(services.build().unwrap()).service(service).build();
-        built.err().expect("it is refused").to_string()
+        built.expect_err("it is refused").to_string()
     };
 
     let unserved = build("mails", QueueLimits::each(Limit::running(1)));

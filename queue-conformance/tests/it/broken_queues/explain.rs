@@ -20,7 +20,7 @@ impl Bug for FirstReasonOnly {
     }
 }
 
-/// Says of a job that a limit holds that it waits for nothing.
+/// Explains a job that a limit holds as one that waits for a worker.
 #[derive(Default)]
 pub(super) struct LimitsForgotten;
 

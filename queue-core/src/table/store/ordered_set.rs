@@ -73,6 +73,11 @@ impl OrderedSet {
         iter::successors(self.first(), |last| self.first_from(last.priority.checked_add(1)?))
     }
 
+    /// Returns the earliest time of all positions. Each priority is looked up once, at most `priorities` of them.
+    pub(super) fn least_run_at(&self, priorities: usize) -> Option<Timestamp> {
+        self.first_of_each_priority().take(priorities).map(|first| first.at).min()
+    }
+
     /// Returns the first position whose priority is not below this one.
     fn first_from(&self, priority: i32) -> Option<&Position> {
         let start = self.appended.partition_point(|position| position.priority < priority);

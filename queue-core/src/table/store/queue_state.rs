@@ -129,7 +129,7 @@ impl QueueState {
     pub(in crate::table) fn oldest_ready(&self, cap: u64) -> Option<Timestamp> {
         let priorities = usize::try_from(cap).unwrap_or(usize::MAX);
         match &self.shares {
-            None => least_run_at(&self.ready, priorities),
+            None => self.ready.least_run_at(priorities),
             Some(shares) => shares.oldest_ready(priorities),
         }
     }
@@ -141,9 +141,4 @@ impl QueueState {
         }
         counts
     }
-}
-
-/// Returns the earliest `run_at` of ready jobs. Each priority is looked up once, at most `priorities` of them.
-pub(super) fn least_run_at(ready: &OrderedSet, priorities: usize) -> Option<Timestamp> {
-    ready.first_of_each_priority().take(priorities).map(|first| first.at).min()
 }

@@ -9,7 +9,6 @@ use std::collections::{BTreeSet, HashMap};
 use slab::Slab;
 
 use super::ordered_set::{OrderedSet, Position};
-use super::queue_state::least_run_at;
 use crate::contract::clock::Timestamp;
 use crate::contract::limit::Limit;
 use crate::contract::partition::Partition;
@@ -217,7 +216,7 @@ impl Shares {
         self.refresh(number);
     }
 
-    /// Lets no job of a partition start before an instant.
+    /// Holds a partition: none of its jobs starts before an instant.
     pub(in crate::table) fn hold(&mut self, number: u32, until: Timestamp) {
         let gate = &mut self.state(number).gate;
         gate.free_at = gate.free_at.max(until);
@@ -273,7 +272,7 @@ impl Shares {
 
     /// Returns the earliest `run_at` of the ready jobs.
     pub(super) fn oldest_ready(&self, priorities: usize) -> Option<Timestamp> {
-        self.partitions.iter().filter_map(|(_, partition)| least_run_at(&partition.ready, priorities)).min()
+        self.partitions.iter().filter_map(|(_, partition)| partition.ready.least_run_at(priorities)).min()
     }
 
     /// Returns the use of the queue as a whole, and of each partition that is in use.

@@ -53,7 +53,7 @@ impl Both {
         })
     }
 
-    fn note(&mut self, what: String) {
+    fn note(&mut self, what: &str) {
         self.log.push(format!("{}: {what}", self.now.as_micros() - START.as_micros()));
     }
 
@@ -91,7 +91,7 @@ impl Both {
         let jobs = self.jobs(queue, partitions);
         let shown: Vec<_> =
             jobs.iter().map(|job| (job.partition.clone(), job.priority, job.schedule)).collect();
-        self.note(format!("push {} to {queue}: {shown:?}", self.ids.len()));
+        self.note(&format!("push {} to {queue}: {shown:?}", self.ids.len()));
         let expected = self.table.push(self.now, jobs.clone())?;
         let receipts = self.queue.push(jobs).await?;
         for (expected, receipt) in expected.into_iter().zip(receipts) {
@@ -134,7 +134,7 @@ impl Both {
             deliveries.iter().map(shown).collect()
         };
         let (expected_shown, found) = (shown(&expected), shown(&deliveries));
-        self.note(format!("claim {demand:?}\n    {expected_shown:?}\n    {found:?}"));
+        self.note(&format!("claim {demand:?}\n    {expected_shown:?}\n    {found:?}"));
         same("deliveries", &expected_shown, &found)?;
         self.leases.extend(expected.into_iter().zip(deliveries).map(|(a, b)| (a.lease, b.lease)));
         Ok(())
@@ -161,7 +161,7 @@ impl Both {
             }
             let (model, lease) = self.leases.swap_remove(self.random.usize(0..self.leases.len()));
             let transition = transition(self);
-            self.note(format!("settle {} {transition:?}", self.number(model.job)));
+            self.note(&format!("settle {} {transition:?}", self.number(model.job)));
             let followups = match self.random.u8(0..4) {
                 0 => vec![self.job("one", partitions), self.job("two", partitions)],
                 _ => Vec::new(),
@@ -194,7 +194,7 @@ impl Both {
         scope: &LimitScope,
         limit: Option<Limit>,
     ) -> TestResult {
-        self.note(format!("set {queue} {scope}: {limit:?}"));
+        self.note(&format!("set {queue} {scope}: {limit:?}"));
         let queue = QueueName::from(queue);
         self.table.set_limit(self.now, &queue, scope, limit)?;
         self.queue.set_limit(&queue, scope, limit).await?;
@@ -202,7 +202,7 @@ impl Both {
     }
 
     pub(super) async fn declare_limits(&mut self, queue: &str, limits: &QueueLimits) -> TestResult {
-        self.note(format!("declare {queue} {limits:?}"));
+        self.note(&format!("declare {queue} {limits:?}"));
         let queue = QueueName::from(queue);
         self.table.declare_limits(self.now, &queue, limits)?;
         self.queue.declare_limits(&queue, limits).await?;
@@ -217,7 +217,7 @@ impl Both {
         let number = self.random.usize(0..self.ids.len());
         let (model, id) = self.ids[number];
         let what = self.random.u8(0..3);
-        self.note(format!("{} {number}", ["cancel", "retry", "delete"][what as usize]));
+        self.note(&format!("{} {number}", ["cancel", "retry", "delete"][what as usize]));
         match what {
             0 => same(
                 "cancellation",
@@ -252,7 +252,7 @@ impl Both {
             _ => Change::Delete,
         };
         let numbers: Vec<_> = models.iter().map(|id| self.number(*id)).collect();
-        self.note(format!("{change:?} {numbers:?}"));
+        self.note(&format!("{change:?} {numbers:?}"));
         let expected = self.table.change(self.now, &models, &filter, &change);
         same("changed", &expected, &self.queue.change(&ids, &filter, &change).await?)
     }
@@ -261,7 +261,7 @@ impl Both {
         let paused = &mut self.paused[usize::from(queue == "two")];
         *paused = !*paused;
         let (is_paused, name) = (*paused, QueueName::from(queue));
-        self.note(format!("{queue} is paused: {is_paused}"));
+        self.note(&format!("{queue} is paused: {is_paused}"));
         if is_paused {
             self.table.pause(&name);
             self.queue.pause(&name).await?;
@@ -277,7 +277,7 @@ impl Both {
         record.queue = queue.into();
         record.partition = self.partition(partitions).into();
         record.run_at = self.now.saturating_add(Duration::from_micros(self.random.u64(0..20)));
-        self.note(format!("import {} to {queue} {}", self.ids.len(), record.partition));
+        self.note(&format!("import {} to {queue} {}", self.ids.len(), record.partition));
         self.know(record.id, record.id);
         let expected = self.table.import(self.now, vec![record.clone()])?;
         same("imported", &expected, &self.queue.import(vec![record]).await?)

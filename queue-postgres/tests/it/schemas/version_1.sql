@@ -920,7 +920,7 @@ declare
     _seqs bigint[];
     _starts bigint;
 begin
-    -- Until this claim ends, nobody counts the leases of queues that are plain ones: see `shares.sql`.
+    -- Until this claim ends, no other one counts the leases of queues that are plain ones: see `shares.sql`.
     _shared := array(
         select q.id from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q
         where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null);
@@ -2594,7 +2594,7 @@ comment on function settle is
 --
 -- `claim` calls `lock_shares`, then `fold` and `take_shares` for each shared queue.
 --
--- Locks: a claim of a plain queue holds the queue's advisory lock shared, and whoever changes the limits of a queue holds it
+-- Locks: a claim of a plain queue holds the queue's advisory lock shared, and a change of the limits of a queue holds it
 -- alone. So no claim that takes the queue for a plain one is under way once the queue has a limit, and each lease is counted.
 -- Claims of a shared queue lock its row of `shares`. Advisory locks are taken before rows, and both in the order of queues.
 

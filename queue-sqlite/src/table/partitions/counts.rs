@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use queue_core::{Limit, Partition, Rate, Timestamp};
 use rusqlite::{Result, Row};
 
-use crate::gate::Gate;
+use crate::limit_use::LimitUse;
 use crate::rows;
 
 /// The counts of the shared queues and partitions that a transaction has used.
@@ -38,7 +38,7 @@ pub(super) struct Counts {
     pub(super) ready: u64,
     /// Of a partition, when it was last served or came to have a ready job; of a queue, the last number that was given.
     pub(super) turn: i64,
-    pub(super) gate: Gate,
+    pub(super) gate: LimitUse,
 }
 
 /// A partition.
@@ -62,7 +62,7 @@ impl Counts {
     /// Reads the columns `ready`, `running`, `turn` and `free_at`.
     fn read(row: &Row<'_>, column: usize, limit: Limit) -> Result<Self> {
         let running = rows::read_u64(row, column + 1)?;
-        let gate = Gate { limit, running, free_at: rows::timestamp(row, column + 3)? };
+        let gate = LimitUse { limit, running, free_at: rows::timestamp(row, column + 3)? };
         Ok(Self { ready: rows::read_u64(row, column)?, turn: row.get(column + 2)?, gate })
     }
 
@@ -88,7 +88,7 @@ impl Counts {
 impl PartitionCounts {
     /// Creates a partition without jobs.
     pub(super) fn new(id: i64, name: Partition, limit: Limit) -> Self {
-        let gate = Gate { limit, running: 0, free_at: Rate::UNUSED };
+        let gate = LimitUse { limit, running: 0, free_at: Rate::UNUSED };
         Self { id, name, counts: Counts { ready: 0, turn: 0, gate }, is_changed: false }
     }
 

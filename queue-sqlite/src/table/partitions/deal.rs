@@ -3,13 +3,16 @@
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use queue_core::backend::to_i64;
-use queue_core::{Demand, Partition, QueueName};
+use queue_core::{Delivery, Demand, Partition, QueueName};
 use rusqlite::Result;
 
 use super::counts::PartitionCounts;
+use crate::rows::Seq;
 use crate::sql::partitions::{OPEN, OPEN_HELD};
 use crate::table::Table;
-use crate::table::claim::DealtJob;
+
+/// A job of a claim, with the number of its partition.
+pub(in crate::table) type DealtJob = (Seq, i64, Delivery);
 
 /// A share of a claim: a number of jobs of one partition.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use queue_core::Timestamp;
 use rusqlite::{Result, Row};
 
-use crate::gate::Gate;
+use crate::limit_use::LimitUse;
 use crate::rows;
 use crate::sql::partitions::{DELETE_PARTITION, NEXT_IDLE};
 use crate::table::Table;
@@ -37,6 +37,6 @@ impl Table<'_> {
 /// Reads whether a partition of `NEXT_IDLE` is needed.
 fn is_needed(row: &Row<'_>, now: Timestamp) -> Result<bool> {
     let (ready, running) = (rows::read_u64(row, 1)?, rows::read_u64(row, 2)?);
-    let gate = Gate { limit: rows::limit(row, 4)?, running, free_at: rows::timestamp(row, 3)? };
+    let gate = LimitUse { limit: rows::limit(row, 4)?, running, free_at: rows::timestamp(row, 3)? };
     Ok(ready > 0 || running > 0 || gate.is_remembered(now))
 }

@@ -1,4 +1,4 @@
-//! What wakes a claim that waits for a limit. No test polls, so nothing else can have woken it.
+//! Tests the events that wake a claim which waits for a limit. No test polls, so nothing else can have woken it.
 
 use std::pin::pin;
 use std::time::Duration;

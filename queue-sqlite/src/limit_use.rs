@@ -4,7 +4,7 @@ use queue_core::{Limit, Timestamp};
 
 /// The use of one limit.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Gate {
+pub(crate) struct LimitUse {
     /// The limit in force.
     pub(crate) limit: Limit,
     /// The number of executing jobs.
@@ -13,7 +13,7 @@ pub(crate) struct Gate {
     pub(crate) free_at: Timestamp,
 }
 
-impl Gate {
+impl LimitUse {
     /// Returns whether as many jobs run as the limit allows.
     pub(crate) fn is_full(&self) -> bool {
         self.limit.running.is_some_and(|most| self.running >= u64::from(most))
