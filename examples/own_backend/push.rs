@@ -1,16 +1,21 @@
 //! Pushes into the list: identities, delays and unique keys.
 
-use queue_core::backend::{Encoded, check_delays, encode};
+use queue_core::backend::{Encoded, Intake, SupportedRequests, check_delays};
 use queue_core::{
     JobId, JobRecord, Limits, NewJob, OnConflict, QueueError, Receipt, Schedule, State, Timestamp,
 };
 
 use crate::list::{JobList, StoredJob, UniqueKey};
 
+/// Returns the checks of requests. The first version of the contract has no partitions, so jobs that name one are refused.
+pub(crate) fn intake() -> Intake {
+    Intake::new(Limits::default(), SupportedRequests::V1)
+}
+
 impl JobList {
     /// Encodes a batch and checks all of its jobs, so that the batch is stored as a whole or not at all.
     pub(crate) fn check(&self, jobs: Vec<NewJob>) -> Result<Vec<Encoded>, QueueError> {
-        let batch = encode(jobs, &Limits::default())?;
+        let batch = intake().jobs(jobs)?;
         self.check_delays(&batch)?;
         Ok(batch)
     }

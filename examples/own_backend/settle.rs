@@ -1,15 +1,16 @@
 //! Settlements: what a worker reports of an attempt becomes the next state of the job.
 
 use queue_core::admin::AttemptError;
-use queue_core::backend::{Encoded, encode_followups};
-use queue_core::{Limits, QueueError, Settled, Settlement, State, Timestamp, Transition};
+use queue_core::backend::Encoded;
+use queue_core::{QueueError, Settled, Settlement, State, Timestamp, Transition};
 
 use crate::list::{JobList, StoredJob};
+use crate::push::intake;
 
 impl JobList {
     /// Settles a batch. An invalid result or followup refuses the batch; otherwise each settlement has a result of its own.
-    pub(crate) fn settle(&mut self, mut batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
-        let followups = encode_followups(&mut batch, &Limits::default())?;
+    pub(crate) fn settle(&mut self, batch: Vec<Settlement>) -> Result<Vec<Settled>, QueueError> {
+        let (batch, followups) = intake().settlements(batch)?;
         followups.iter().try_for_each(|followups| self.check_delays(followups))?;
         Ok(batch.into_iter().zip(followups).map(|(one, followups)| self.settle_one(one, followups)).collect())
     }

@@ -37,8 +37,8 @@ impl Tab {
         (Self::Jobs, "/jobs", "Jobs"),
         (Self::Workers, "/workers", "Workers"),
         (Self::Names, "/names", "Names"),
-        (Self::Limits, "/limits", "Limits"),
         (Self::Schedules, "/schedules", "Schedules"),
+        (Self::Limits, "/limits", "Limits"),
         (Self::Enqueue, "/enqueue", "Enqueue"),
     ];
 }

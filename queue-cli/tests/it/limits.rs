@@ -48,7 +48,6 @@ async fn the_usage_of_a_queue_names_its_fullest_partitions(store: &Store) -> Tes
         "limit usage webhooks",
         "limit usage webhooks --json",
         "limit usage webhooks --partition zeta",
-        "list --queue webhooks --partition zeta --ids --limit 0",
         "limit usage nowhere",
     ]);
 
