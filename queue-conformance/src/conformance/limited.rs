@@ -31,6 +31,12 @@ pub(super) async fn has_limits(harness: &QueueHarness) -> bool {
     }
 }
 
+/// Returns whether the queue has no partitions and limits.
+pub(super) async fn is_refused(harness: &QueueHarness) -> bool {
+    let limits = harness.queue().limits(&QueueName::DEFAULT).await;
+    limits.is_err_and(|error| error.kind() == QueueErrorKind::Unsupported)
+}
+
 async fn everything_is_refused(harness: &QueueHarness) {
     let (queue, default) = (harness.queue(), QueueName::DEFAULT);
     let limits = QueueLimits::total(Limit::running(1));
