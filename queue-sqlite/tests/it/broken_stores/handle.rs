@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_core::admin::{
-    Cancellation, Change, Filter, HistoryRequest, HistoryRow, JobPage, PageRequest, Prune, QueueCounts,
-    QueueSummary, WorkerRecord,
+    Cancellation, Change, Filter, HistoryRequest, HistoryRow, JobPage, LimitRecord, PageRequest, Prune,
+    QueueCounts, QueueSummary, QueueUsage, UsageRequest, WorkerRecord,
 };
 use queue_core::{
-    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, NewJob, Queue, QueueError, QueueName,
-    Receipt, Renewal, Settled, Settlement,
+    Admin, Announcement, Delivery, Demand, Heartbeat, JobId, JobRecord, Limit, LimitScope, NewJob, Queue,
+    QueueError, QueueLimits, QueueName, Receipt, Renewal, Settled, Settlement,
 };
 
 use super::broken::Bug;
@@ -41,6 +41,10 @@ impl<B: Bug> Queue for Handle<B> {
     async fn announce(&self, announcement: &Announcement) -> Result<(), QueueError> {
         self.queue.announce(announcement).await
     }
+
+    async fn declare_limits(&self, queue: &QueueName, limits: &QueueLimits) -> Result<(), QueueError> {
+        self.queue.declare_limits(queue, limits).await
+    }
 }
 
 #[async_trait]
@@ -51,6 +55,23 @@ impl<B: Bug> Admin for Handle<B> {
 
     async fn ended(&self, ids: &[JobId], wait: Duration) -> Result<Vec<Option<JobRecord>>, QueueError> {
         self.queue.ended(ids, wait).await
+    }
+
+    async fn limits(&self, queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
+        self.queue.limits(queue).await
+    }
+
+    async fn set_limit(
+        &self,
+        queue: &QueueName,
+        scope: &LimitScope,
+        limit: Option<Limit>,
+    ) -> Result<(), QueueError> {
+        self.queue.set_limit(queue, scope, limit).await
+    }
+
+    async fn usage(&self, request: &UsageRequest) -> Result<QueueUsage, QueueError> {
+        self.queue.usage(request).await
     }
 
     async fn list(&self, filter: &Filter, page: &PageRequest) -> Result<JobPage, QueueError> {
