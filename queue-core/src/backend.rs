@@ -14,6 +14,7 @@
 //! | lists, and waits for the end of jobs | [`PageQuery`], [`SearchEnd`], [`Place`], [`Rank`], [`has_ended`], [`PollPauses`] |
 //! | the announcements of workers | [`AnnouncementReader`] |
 //! | the history | [`HistoryRows`], [`Tally`], [`minute_of`] |
+//! | partitions and limits | [`LimitUse`], [`StoredLimits`], [`check_limit`] |
 //! | a stored schema | [`Migrations`], [`Migration`], [`SchemaVersion`] |
 //! | a unit of work | [`UnitCompletion`] |
 //! | a queue around a queue | [`Decorator`], [`AdminDecorator`] |
@@ -71,6 +72,7 @@ pub use crate::contract::expiry_feed::{ExpiredJob, ExpiryFeed, Subscription};
 pub use crate::contract::handover::Handover;
 pub use crate::contract::history_rows::HistoryRows;
 pub use crate::contract::import::{JobPast, encode_imports};
+pub use crate::contract::limit_use::LimitUse;
 pub use crate::contract::limits::job_in_batch;
 pub use crate::contract::page_query::{PageQuery, Rank, SearchEnd};
 pub use crate::contract::queue_limits::{StoredLimits, check_limit};

@@ -28,6 +28,7 @@ pub(crate) mod job;
 pub(crate) mod job_move;
 pub(crate) mod lease;
 pub(crate) mod limit;
+pub(crate) mod limit_use;
 pub(crate) mod limits;
 pub(crate) mod name;
 pub(crate) mod on_discard;

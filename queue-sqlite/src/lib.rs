@@ -96,7 +96,6 @@ mod error;
 mod files;
 mod history;
 mod joined_thread;
-mod limit_use;
 mod limits;
 mod list;
 mod location;

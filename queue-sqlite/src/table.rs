@@ -37,7 +37,7 @@ use crate::rows;
 use crate::sql;
 use crate::sql_authorizer::SqlAuthorizer;
 use claimed_jobs::ClaimedJobs;
-use partitions::Partitions;
+use partitions::{KeptPartitions, Partitions};
 use statements::Statements;
 
 /// The jobs, in one transaction and at one time.
@@ -47,6 +47,8 @@ pub(crate) struct Table<'a> {
     cache: &'a mut WriterCache,
     statements: Statements<'a>,
     partitions: Partitions,
+    /// The counts that the last transaction has left, until this one uses them.
+    kept_partitions: Option<KeptPartitions>,
 }
 
 /// The states that end at their `state_time`.
@@ -69,11 +71,18 @@ pub(crate) struct WriterCache {
     pub(crate) forgotten_before: Option<Timestamp>,
     /// The number of the last partition that was examined; 0 before the first.
     examined_partitions: i64,
+    /// The counts that the last transaction has left to the next.
+    kept_partitions: Option<KeptPartitions>,
 }
 
 impl WriterCache {
     pub(crate) fn new(authorizer: SqlAuthorizer) -> Self {
         Self { authorizer, ..Self::default() }
+    }
+
+    /// Forgets the counts that the last transaction has left, which was not committed.
+    pub(crate) fn forget_partitions(&mut self) {
+        self.kept_partitions = None;
     }
 }
 
@@ -81,7 +90,8 @@ impl<'a> Table<'a> {
     /// Creates the table for a transaction that is open on `connection`.
     pub(crate) fn new(connection: &'a Connection, now: Timestamp, cache: &'a mut WriterCache) -> Self {
         let (statements, partitions) = (Statements::new(connection), Partitions::default());
-        Self { connection, now, cache, statements, partitions }
+        let kept_partitions = cache.kept_partitions.take();
+        Self { connection, now, cache, statements, partitions, kept_partitions }
     }
 
     /// Promotes due jobs to available and ends expired leases.
@@ -114,6 +124,7 @@ impl<'a> Table<'a> {
     /// Stores what the transaction has counted. It must be its last step.
     pub(crate) fn finish(&mut self) -> Result<()> {
         self.write_partitions()?;
+        self.keep_partitions()?;
         self.write_history()
     }
 

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use queue_core::admin::{PartitionUsage, QueueUsage, Usage, UsageRequest};
-use queue_core::{Limit, Partition, State, Timestamp};
+use queue_core::backend::LimitUse;
+use queue_core::{Partition, State, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Result};
 
-use crate::limit_use::LimitUse;
 use crate::rows;
 use crate::sql::limits::PARTITION_LIMIT;
 use crate::sql::partitions::TOTAL;
@@ -37,18 +37,12 @@ pub(crate) fn usage(connection: &Connection, request: &UsageRequest, now: Timest
 #[derive(Default)]
 struct Used {
     ready: u64,
-    running: u64,
-    limit: Limit,
-    free_at: Option<Timestamp>,
+    limit_use: LimitUse,
 }
 
 impl Used {
-    fn new(ready: u64, gate: LimitUse) -> Self {
-        Self { ready, running: gate.running, limit: gate.limit, free_at: Some(gate.free_at) }
-    }
-
     fn usage(&self, now: Timestamp) -> Usage {
-        Usage::new(self.ready, self.running, self.limit, self.free_at.filter(|at| *at > now))
+        self.limit_use.usage(self.ready, now)
     }
 }
 
@@ -66,8 +60,8 @@ impl UsedQueue<'_> {
         let mut find = self.connection.prepare_cached(TOTAL)?;
         let total = find.query_row([self.queue_id], |row| {
             let (limit, running) = (rows::limit(row, 5)?, rows::read_u64(row, 1)?);
-            let gate = LimitUse { limit, running, free_at: rows::timestamp(row, 3)? };
-            Ok(Used::new(rows::read_u64(row, 0)?, gate))
+            let limit_use = LimitUse::new(limit, running, rows::timestamp(row, 3)?);
+            Ok(Used { ready: rows::read_u64(row, 0)?, limit_use })
         });
         let Some(total) = total.optional()? else { return Ok(false) };
         self.total = total;
@@ -76,9 +70,9 @@ impl UsedQueue<'_> {
         let mut stored = select.query((self.queue_id, self.now.as_micros(), partition))?;
         while let Some(row) = stored.next()? {
             let (limit, running) = (rows::limit(row, 6)?, rows::read_u64(row, 3)?);
-            let gate = LimitUse { limit, running, free_at: rows::timestamp(row, 5)? };
+            let limit_use = LimitUse::new(limit, running, rows::timestamp(row, 5)?);
             let name = Partition::new(row.get_ref(1)?.as_str()?);
-            self.partitions.insert(name, Used::new(rows::read_u64(row, 2)?, gate));
+            self.partitions.insert(name, Used { ready: rows::read_u64(row, 2)?, limit_use });
         }
         Ok(true)
     }
@@ -90,7 +84,7 @@ impl UsedQueue<'_> {
             count.query_row([self.queue_id], |row| Ok((rows::read_u64(row, 0)?, rows::read_u64(row, 1)?)))?;
         self.change(&Partition::NONE, |used| {
             used.ready += ready;
-            used.running += running;
+            used.limit_use.running += running;
         })
     }
 
@@ -112,7 +106,7 @@ impl UsedQueue<'_> {
         while let Some(row) = expired.next()? {
             let state = State::after_expiry(row.get(1)?, row.get(2)?, row.get(3)?);
             self.change(&rows::partition(row, 0)?, |used| {
-                used.running = used.running.saturating_sub(1);
+                used.limit_use.end(1);
                 used.ready += u64::from(state == State::Available);
             })?;
         }
@@ -129,7 +123,7 @@ impl UsedQueue<'_> {
         let mut find = self.connection.prepare_cached(PARTITION_LIMIT)?;
         let name = (self.queue_id, partition.as_str());
         let limit = find.query_row(name, |row| rows::limit(row, 0))?;
-        let mut used = Used { limit, ..Used::default() };
+        let mut used = Used { limit_use: LimitUse::unused(limit), ..Used::default() };
         change(&mut used);
         self.partitions.insert(partition.clone(), used);
         Ok(())

@@ -19,9 +19,7 @@ impl JobTable {
             return Renewal::Lost;
         };
         let expires_at = self.now.saturating_add(lease.length);
-        self.store.unlink(slot);
-        self.store[slot].state_time = expires_at;
-        self.store.link(slot, State::Executing);
+        self.store.move_lease(slot, expires_at);
         let job = &mut self.store[slot];
         if progress.is_some() {
             job.extras().progress.clone_from(progress);

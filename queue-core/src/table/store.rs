@@ -10,8 +10,10 @@ mod id_map;
 mod interner;
 mod job;
 mod ordered_set;
+mod partition_state;
 mod queue_state;
 mod reservation;
+mod serving_order;
 mod shares;
 
 use std::hint::black_box;
@@ -280,7 +282,17 @@ impl Store {
         self.link(slot, state);
     }
 
-    /// Inserts a job that is in no index into that of a state.
+    /// Changes the end of the lease of an executing job.
+    #[inline]
+    pub(super) fn move_lease(&mut self, slot: Slot, expires_at: Timestamp) {
+        let job = stored_mut(&mut self.jobs, slot);
+        let was_there = self.leases.remove(&job.by_state_time(slot));
+        assert!(was_there, "the lease of the job {} is missing", job.id);
+        job.state_time = expires_at;
+        self.leases.insert(job.by_state_time(slot));
+    }
+
+    /// Inserts a job that is in no index into that of a state. An executing one was popped, and is counted by its queue already.
     #[inline]
     pub(super) fn link(&mut self, slot: Slot, state: State) {
         let job = stored_mut(&mut self.jobs, slot);
@@ -296,7 +308,6 @@ impl Store {
             }
             State::Executing => {
                 self.holders.count(job.worker, 1);
-                queue.count_running(job.partition, 1);
                 self.leases.insert(job.by_state_time(slot));
             }
             State::Completed | State::Discarded | State::Cancelled => {
@@ -318,8 +329,7 @@ impl Store {
             }
             State::Executing => {
                 self.holders.count(job.worker, -1);
-                if queue.shares().is_some() {
-                    queue.count_running(job.partition, -1);
+                if queue.end_running(job.partition) {
                     note_change(&mut self.changed, queue, job.queue);
                 }
                 self.leases.remove(&job.by_state_time(slot))
@@ -358,7 +368,8 @@ impl Store {
         batch
     }
 
-    /// Removes and returns the first ready job of a queue, unless the queue is paused. The caller inserts it into another index.
+    /// Removes and returns the ready job of a queue that starts next, unless the queue is paused. The caller inserts it into the
+    /// index of executing jobs; its partition counts it as running already.
     #[inline]
     pub(super) fn pop_ready(&mut self, number: u32) -> Option<Slot> {
         let queue = &mut self.queues[number as usize];

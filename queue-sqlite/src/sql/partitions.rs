@@ -1,5 +1,8 @@
 //! The statements about the partitions of shared queues.
 
+/// A number that changes with each commit of another connection.
+pub(crate) const DATA_VERSION: &str = "pragma data_version";
+
 /// Whether any queue is shared: the first entry of the index of shared queues.
 pub(crate) const ANY_SHARED: &str = "select exists (select 1 from queue_names where is_shared = 1)";
 
@@ -67,7 +70,8 @@ pub(crate) const OPEN_HELD: &str = concat!(
     may_start!(1)
 );
 
-/// The partitions of a queue that may start a job, in the order in which they are served: a walk over the first of them.
+/// The partitions of a queue that may start a job by their stored counts, in the order in which they are served: a walk over the
+/// first of them.
 pub(crate) const OPEN: &str = concat!(
     partition!(),
     "where queue_id = ?1 and ",

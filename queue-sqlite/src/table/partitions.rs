@@ -5,6 +5,7 @@
 //! its jobs cause no statement here.
 //!
 //! The counts of a transaction are in memory until [`Table::write_partitions`]: one statement then stores all changes of a partition.
+//! They stay in memory for the next transaction, until another connection commits.
 //!
 //! **Invariant:** at the end of a transaction, the stored counts are those of the rows.
 //! **Invariant:** the partition of an available or executing job of a shared queue has a row, and the job has its number.
@@ -13,6 +14,7 @@ mod counts;
 mod deal;
 mod due;
 mod idle;
+mod kept;
 mod start;
 
 use queue_core::backend::to_i64;
@@ -21,6 +23,7 @@ use rusqlite::{OptionalExtension as _, Result, Row};
 
 pub(super) use counts::Partitions;
 pub(super) use deal::DealtJob;
+pub(super) use kept::KeptPartitions;
 pub(crate) use start::{is_ready, next_start};
 
 use super::Table;
@@ -78,7 +81,7 @@ impl Table<'_> {
     /// Holds a partition: none of its jobs starts before an instant.
     pub(super) fn hold(&mut self, queue_id: i64, partition: &Partition, until: Timestamp) -> Result<()> {
         self.change_counts(queue_id, partition, |_, partition| {
-            partition.gate.free_at = partition.gate.free_at.max(until);
+            partition.limit_use.hold(until);
         })?;
         Ok(())
     }
@@ -111,7 +114,7 @@ impl Table<'_> {
     pub(super) fn count_end(&mut self, place: &JobPlace) -> Result<()> {
         let end: fn(&mut Counts) = match place.state {
             State::Available => |counts| counts.ready = counts.ready.saturating_sub(1),
-            State::Executing => |counts| counts.gate.running = counts.gate.running.saturating_sub(1),
+            State::Executing => |counts| counts.limit_use.end(1),
             _ => return Ok(()),
         };
         self.change_counts(place.queue_id, &place.partition, |total, partition| {
@@ -137,13 +140,14 @@ impl Table<'_> {
     pub(crate) fn write_partitions(&mut self) -> Result<()> {
         let now = self.now;
         for (queue_id, total) in self.partitions.take_changed_totals() {
-            let Counts { ready, turn, gate } = total;
-            let values = (queue_id, to_i64(ready), to_i64(gate.running), turn, gate.free_at.as_micros());
+            let Counts { ready, turn, limit_use } = total;
+            let values =
+                (queue_id, to_i64(ready), to_i64(limit_use.running), turn, limit_use.free_at.as_micros());
             self.statements.get(STORE_TOTAL)?.execute(values)?;
         }
-        for (partition_id, Counts { ready, turn, gate }) in self.partitions.take_changed() {
-            let (ready, running, is_held) = (to_i64(ready), to_i64(gate.running), gate.free_at > now);
-            let values = (partition_id, ready, running, turn, gate.free_at.as_micros(), is_held);
+        for (partition_id, Counts { ready, turn, limit_use }) in self.partitions.take_changed() {
+            let (running, free_at) = (to_i64(limit_use.running), limit_use.free_at);
+            let values = (partition_id, to_i64(ready), running, turn, free_at.as_micros(), free_at > now);
             self.statements.get(STORE_PARTITION)?.execute(values)?;
         }
         Ok(())

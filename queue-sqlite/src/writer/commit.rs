@@ -48,6 +48,7 @@ impl Writer {
             if !self.connection.is_autocommit() {
                 drop(self.connection.execute_batch("rollback"));
             }
+            self.cache.forget_partitions();
             self.waiting.claims.restore(served);
             return Err(error);
         }
@@ -90,6 +91,7 @@ impl Writer {
         // A transaction that failed may have left some.
         self.cache.ended = EndedAttempts::default();
         let mut table = Table::new(&self.connection, self.settings.clock.now(), &mut self.cache);
+        table.reuse_partitions()?;
         table.advance()?;
         for operation in operations {
             operation.run(&mut table)?;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::poll;
+use queue_core::admin::UsageRequest;
 use queue_core::services::{Factory as _, Scope};
 use queue_core::{
-    AttemptRunner, BoxError, Demand, Environment, NewJob, OutcomeKind, Queue as _, QueueExt as _, Services,
-    jobs,
+    Admin as _, AttemptRunner, BoxError, Demand, Environment, NewJob, OutcomeKind, Queue as _, QueueExt as _,
+    Services, jobs,
 };
 use queue_sqlite::SqliteQueue;
 use queue_sqlite::rusqlite::Connection;
@@ -18,7 +19,7 @@ use queue_testkit::VirtualClock;
 use crate::fixture::{NoThreads, TestResult, work};
 
 fn receipt() -> NewJob {
-    NewJob::from(work::new(1)).queue("receipts")
+    NewJob::from(work::new(1)).queue("receipts").partition("acme")
 }
 
 /// A queue in a file that has a constraint which SQLite checks at the commit.
@@ -72,6 +73,21 @@ async fn a_queue_whose_first_job_was_rolled_back_can_be_used() -> TestResult {
 
     let claimed = bank.queue.claim(&Demand::new("receipts", 9).wait(Duration::ZERO)).await?;
     assert_eq!(claimed.len(), 1);
+    Ok(())
+}
+
+/// Q123: The counts of partitions are those of the file, not of a transaction that was rolled back.
+#[tokio::test]
+async fn a_commit_that_fails_leaves_no_count_of_a_partition() -> TestResult {
+    let bank = Bank::open().await?;
+    bank.queue.push(vec![receipt()]).await?;
+    bank.fail_to_commit().await?;
+
+    bank.queue.push(vec![receipt()]).await?;
+
+    let usage = bank.queue.usage(&UsageRequest::of("receipts")).await?;
+    assert_eq!(usage.total.ready, 2);
+    assert_eq!(bank.queue.diagnose().await?, []);
     Ok(())
 }
 

@@ -58,8 +58,7 @@ impl QueueState {
     pub(super) fn shares_or_new(&mut self, now: Timestamp) -> &mut Shares {
         let Self { shares, ready, counts, .. } = self;
         shares.get_or_insert_with(|| {
-            let running = u32::try_from(counts[State::Executing as usize]).unwrap_or(u32::MAX);
-            Box::new(Shares::new(std::mem::take(ready), running, now))
+            Box::new(Shares::new(std::mem::take(ready), counts[State::Executing as usize], now))
         })
     }
 
@@ -86,7 +85,7 @@ impl QueueState {
         }
     }
 
-    /// Removes and returns the ready job that starts next, if one may start.
+    /// Removes and returns the ready job that starts next, if one may start, and counts it as running in its partition.
     #[inline]
     pub(super) fn pop_ready(&mut self) -> Option<Position> {
         match &mut self.shares {
@@ -95,12 +94,10 @@ impl QueueState {
         }
     }
 
-    /// Changes the number of running jobs of a partition.
+    /// Counts the end of a running job of a partition. Returns whether more jobs may start then.
     #[inline]
-    pub(super) fn count_running(&mut self, partition: u32, change: i32) {
-        if let Some(shares) = &mut self.shares {
-            shares.count_running(partition, change);
-        }
+    pub(super) fn end_running(&mut self, partition: u32) -> bool {
+        self.shares.as_mut().map(|shares| shares.end(partition)).is_some()
     }
 
     /// Returns the next instant at which limits let more jobs start, if no job ends before.

@@ -1,14 +1,14 @@
-//! The counts of a transaction, in memory.
+//! The counts of shared queues and their partitions, in memory.
 
 use std::collections::HashMap;
 
-use queue_core::{Limit, Partition, Rate, Timestamp};
+use queue_core::backend::LimitUse;
+use queue_core::{Limit, Partition, Timestamp};
 use rusqlite::{Result, Row};
 
-use crate::limit_use::LimitUse;
 use crate::rows;
 
-/// The counts of the shared queues and partitions that a transaction has used.
+/// The counts of the shared queues and partitions that the transactions of a connection have used.
 #[derive(Default)]
 pub(in crate::table) struct Partitions {
     /// Whether any queue is shared, if that is known.
@@ -38,7 +38,7 @@ pub(super) struct Counts {
     pub(super) ready: u64,
     /// Of a partition, when it was last served or came to have a ready job; of a queue, the last number that was given.
     pub(super) turn: i64,
-    pub(super) gate: LimitUse,
+    pub(super) limit_use: LimitUse,
 }
 
 /// A partition.
@@ -62,34 +62,32 @@ impl Counts {
     /// Reads the columns `ready`, `running`, `turn` and `free_at`.
     fn read(row: &Row<'_>, column: usize, limit: Limit) -> Result<Self> {
         let running = rows::read_u64(row, column + 1)?;
-        let gate = LimitUse { limit, running, free_at: rows::timestamp(row, column + 3)? };
-        Ok(Self { ready: rows::read_u64(row, column)?, turn: row.get(column + 2)?, gate })
+        let limit_use = LimitUse::new(limit, running, rows::timestamp(row, column + 3)?);
+        Ok(Self { ready: rows::read_u64(row, column)?, turn: row.get(column + 2)?, limit_use })
     }
 
     /// Returns whether a job of a partition may start at `now`.
     pub(super) fn may_start(&self, now: Timestamp) -> bool {
-        self.ready > 0 && self.gate.may_start(now)
+        self.ready > 0 && self.limit_use.startable(1, now) > 0
     }
 
     /// Returns the place of a partition in the order in which partitions are served.
     pub(super) fn place(&self) -> (u64, i64) {
-        const LOAD_UNIT: u64 = 1_000_000;
-        let load = self.gate.running.saturating_mul(LOAD_UNIT) / u64::from(self.gate.limit.weight.max(1));
-        (load, self.turn)
+        (self.limit_use.load(), self.turn)
     }
 
     /// Counts a ready job as started.
     pub(super) fn start(&mut self, now: Timestamp) {
         self.ready = self.ready.saturating_sub(1);
-        self.gate.start(now);
+        self.limit_use.start(now);
     }
 }
 
 impl PartitionCounts {
     /// Creates a partition without jobs.
     pub(super) fn new(id: i64, name: Partition, limit: Limit) -> Self {
-        let gate = LimitUse { limit, running: 0, free_at: Rate::UNUSED };
-        Self { id, name, counts: Counts { ready: 0, turn: 0, gate }, is_changed: false }
+        let counts = Counts { ready: 0, turn: 0, limit_use: LimitUse::unused(limit) };
+        Self { id, name, counts, is_changed: false }
     }
 
     /// Reads a row of `PARTITION` or `OPEN`.
@@ -161,6 +159,18 @@ impl Partitions {
             self.changed.push((queue_id, partition.clone()));
         }
         Some(counts.id)
+    }
+
+    /// Returns the number of partitions whose counts are here.
+    pub(super) fn len(&self) -> usize {
+        self.queues.values().flatten().map(|queue| queue.partitions.len()).sum()
+    }
+
+    /// Returns the partitions of a queue whose counts differ from the stored ones.
+    pub(super) fn changed(&self, queue_id: i64) -> Vec<PartitionCounts> {
+        let Some(Some(queue)) = self.queues.get(&queue_id) else { return Vec::new() };
+        let names = self.changed.iter().filter(|(of, _)| *of == queue_id);
+        names.filter_map(|(_, name)| queue.partitions.get(name).cloned()).collect()
     }
 
     /// Returns the queues whose counts differ from the stored ones. The caller stores them.

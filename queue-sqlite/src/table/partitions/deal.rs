@@ -1,6 +1,6 @@
 //! Deals the jobs of a shared queue to a claim.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use queue_core::backend::to_i64;
 use queue_core::{Delivery, Demand, Partition, QueueName};
@@ -58,7 +58,7 @@ impl Table<'_> {
     fn deal_counts(&mut self, queue_id: i64, max: usize) -> Result<Vec<(i64, Partition)>> {
         let now = self.now;
         let may_start = |table: &Self| {
-            table.partitions.total(queue_id).is_some_and(|total| total.counts.gate.may_start(now))
+            table.partitions.total(queue_id).is_some_and(|total| total.counts.limit_use.startable(1, now) > 0)
         };
         if max == 0 || !may_start(self) {
             return Ok(Vec::new());
@@ -87,17 +87,26 @@ impl Table<'_> {
         Ok(dealt)
     }
 
-    /// Returns the first partitions that may start a job, and adds them to those of the transaction.
+    /// Returns the partitions that may start a job, at least the first `max` of them, and adds them to those in memory.
+    ///
+    /// The order in the file is that of the stored counts. So partitions whose counts differ are left out there, and all of them are
+    /// returned.
     fn open_partitions(&mut self, queue_id: i64, max: usize) -> Result<Vec<PartitionCounts>> {
         let now = self.now;
-        self.write_partitions()?;
+        let mut open = self.partitions.changed(queue_id);
+        let changed: HashSet<i64> = open.iter().map(|partition| partition.id).collect();
         self.statements.get(OPEN_HELD)?.execute((queue_id, now.as_micros()))?;
-        let open = self.statements.get(OPEN)?;
-        let open = open.query_map((queue_id, to_i64(max as u64)), PartitionCounts::read)?;
-        let mut open = open.collect::<Result<Vec<_>>>()?;
+        let most = to_i64((max + changed.len()) as u64);
+        let mut stored = self.statements.get(OPEN)?.query((queue_id, most))?;
+        while let Some(row) = stored.next()? {
+            if !changed.contains(&row.get::<_, i64>(0)?) {
+                let partition = PartitionCounts::read(row)?;
+                self.partitions.add(queue_id, partition.clone());
+                open.push(partition);
+            }
+        }
         // A clock that was set back may hold a partition that was open before.
         open.retain(|partition| partition.counts.may_start(now));
-        open.iter().for_each(|partition| self.partitions.add(queue_id, partition.clone()));
         Ok(open)
     }
 
@@ -106,8 +115,8 @@ impl Table<'_> {
         let missing_jobs = missing as u64;
         tracing::error!(queue_id, partition = %name, missing, "a partition has fewer jobs than were counted, counting them anew");
         self.partitions.change(queue_id, name, |total, partition| {
-            partition.gate.running = partition.gate.running.saturating_sub(missing_jobs);
-            total.gate.running = total.gate.running.saturating_sub(missing_jobs);
+            partition.limit_use.end(missing_jobs);
+            total.limit_use.end(missing_jobs);
             total.ready = total.ready.saturating_sub(partition.ready);
             partition.ready = 0;
         });

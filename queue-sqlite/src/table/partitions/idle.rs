@@ -1,9 +1,9 @@
 //! Deletes partitions that have no job and of which nothing has to be remembered.
 
 use queue_core::Timestamp;
+use queue_core::backend::LimitUse;
 use rusqlite::{Result, Row};
 
-use crate::limit_use::LimitUse;
 use crate::rows;
 use crate::sql::partitions::{DELETE_PARTITION, NEXT_IDLE};
 use crate::table::Table;
@@ -37,6 +37,6 @@ impl Table<'_> {
 /// Reads whether a partition of `NEXT_IDLE` is needed.
 fn is_needed(row: &Row<'_>, now: Timestamp) -> Result<bool> {
     let (ready, running) = (rows::read_u64(row, 1)?, rows::read_u64(row, 2)?);
-    let gate = LimitUse { limit: rows::limit(row, 4)?, running, free_at: rows::timestamp(row, 3)? };
-    Ok(ready > 0 || running > 0 || gate.is_remembered(now))
+    let limit_use = LimitUse::new(rows::limit(row, 4)?, running, rows::timestamp(row, 3)?);
+    Ok(ready > 0 || running > 0 || limit_use.is_remembered(now))
 }

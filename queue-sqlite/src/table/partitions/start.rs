@@ -33,10 +33,10 @@ pub(crate) fn next_start(connection: &Connection, queue: &QueueName) -> Result<O
 fn start(connection: &Connection, queue_id: i64) -> Result<Option<Timestamp>> {
     let mut find = connection.prepare_cached(NEXT_START)?;
     let start = |row: &Row<'_>| {
-        let gate = Total::read(row, 0)?.counts.gate;
+        let total = Total::read(row, 0)?.counts.limit_use;
         let (open, held): (Option<i64>, Option<i64>) = (row.get(10)?, row.get(11)?);
         let first = open.into_iter().chain(held).min().map(Timestamp::from_micros);
-        Ok(first.filter(|_| !gate.is_full()).map(|first| first.max(gate.free_at)))
+        Ok(first.filter(|_| !total.is_full()).map(|first| first.max(total.free_at)))
     };
     Ok(find.query_row([queue_id], start).optional()?.flatten())
 }

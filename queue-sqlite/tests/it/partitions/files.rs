@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use queue_core::admin::{LimitRecord, UsageRequest};
+use queue_core::admin::{LimitRecord, Usage, UsageRequest};
 use queue_core::{
     Admin as _, Clock as _, Demand, Limit, LimitScope, NewJob, Partition, Queue as _, QueueLimits, QueueName,
     Settlement, Transition,
@@ -78,6 +78,28 @@ async fn a_limit_binds_the_claims_of_two_handles_and_wakes_both() -> TestResult 
     one.set_limit(&name, &LimitScope::Each, None).await?;
 
     assert_eq!(waiting.await??.len(), 1);
+    assert_eq!(one.diagnose().await?, []);
+    Ok(())
+}
+
+#[tokio::test]
+async fn counts_include_the_jobs_that_another_handle_has_pushed_and_claimed() -> TestResult {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("jobs.db");
+    let (one, other) = (SqliteQueue::open(&path).await?, SqliteQueue::open(&path).await?);
+    one.push(["acme", "acme"].map(job).into()).await?;
+    other.push(["acme", "acme", "globex"].map(job).into()).await?;
+    assert_eq!(one.claim(&demand(1)).await?.len(), 1);
+    assert_eq!(other.claim(&demand(2)).await?.len(), 2);
+
+    one.push(["acme", "globex"].map(job).into()).await?;
+
+    let usage = one.usage(&UsageRequest::of("default")).await?;
+    let counts = |usage: Usage| (usage.ready, usage.running);
+    assert_eq!(counts(usage.total), (4, 3));
+    let partitions: Vec<_> =
+        usage.partitions.iter().map(|of| (of.partition.as_str(), counts(of.usage))).collect();
+    assert_eq!(partitions, [("acme", (3, 2)), ("globex", (1, 1))]);
     assert_eq!(one.diagnose().await?, []);
     Ok(())
 }
