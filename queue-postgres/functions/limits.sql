@@ -109,7 +109,12 @@ begin
     union all
     select _now, _total, u.partition, sum(u.ready)::bigint, sum(u.running)::bigint, max(u.free_at) from (
         select r.partition, count(*) as ready, 0 as running, 0::bigint as free_at
-        from ready r where r.queue_id = _id group by r.partition
+        from ready r where r.queue_id = _id and (r.partition = '' or _total is null) group by r.partition
+        union all
+        select p.name, p.ready, 0, 0 from partitions p where p.queue_id = _id and p.name <> '' and p.ready <> 0
+        union all
+        select c.partition, sum(c.ready), 0, 0 from partition_changes c
+        where c.queue_id = _id and c.partition <> '' and _total is not null group by c.partition
         union all
         select coalesce(j.partition, ''), count(*), 0, 0
         from waiting w join jobs j on j.seq = any (array[w.seq])
@@ -127,4 +132,4 @@ begin
 end $$;
 comment on function usage is
     'Returns the use of a queue: first a row with the time and shares.free_at, then a row for each partition that has ready or running '
-    'jobs or may start none yet. Reads the ready and the running jobs of the queue.';
+    'jobs or may start none yet. Reads the running jobs of the queue and the ready ones that name no partition.';

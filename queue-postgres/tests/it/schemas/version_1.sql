@@ -1062,6 +1062,36 @@ comment on function claim is
 -- The partition with the least load is served next: the number of its running jobs, times 1,000,000, divided by its weight. Of
 -- several, the one with the least turn is served. The caller of these functions has locked the queue's row of `shares`.
 
+create or replace function least_loaded(_queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint)
+returns table (name text, running bigint, weight integer, room bigint, turn bigint)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_nestloop = off set jit = off set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+    -- No nested loop: with many running jobs, it would look up each of their partitions.
+    return query
+    with busy as materialized (
+        select b.partition, sum(b.n)::bigint as running from (
+            select l.partition, count(*) as n from leases l
+            where l.queue_id = _queue_id and l.partition is not null group by l.partition
+            union all
+            select '', _unadopted where _unadopted > 0) b
+        group by b.partition),
+    open as materialized (
+        select p.name, coalesce(b.running, 0) as running, p.weight, p.turn,
+            least(p.ready, p.max_running - coalesce(b.running, 0), _max,
+                starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
+        from partitions p left join busy b on b.partition = p.name
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.name <> all (_without))
+    select o.name, o.running, o.weight, o.room, o.turn from open o
+    where o.room > 0 order by o.running * 1000000 / o.weight, o.turn limit _max;
+end $$;
+comment on function least_loaded is
+    'Returns the first _max partitions of a queue that may start a job, in the order in which they are served, with the number of '
+    'their running jobs and of those that they may start. _unadopted: the number of leases without a partition. Reads all open '
+    'partitions and all leases of the queue.';
+
 create or replace function deal(
     _queue_id integer, _max bigint, _now bigint, _without text[], out names text[], out numbers integer[]
 )
@@ -1104,24 +1134,9 @@ begin
         array_agg(i.turn order by i.turn)
     into _names, _running, _weights, _rooms, _turns from idle i;
     if coalesce(cardinality(_names), 0) < _max then
-        with busy as materialized (
-            select name, sum(n)::bigint as running from (
-                select l.partition as name, count(*) as n from leases l
-                where l.queue_id = _queue_id and l.partition is not null group by l.partition
-                union all
-                select '', _unadopted where _unadopted > 0) b
-            group by name),
-        found as materialized (
-            select p.name, b.running, p.weight, p.turn,
-                least(p.ready, p.max_running - b.running, _max,
-                    starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
-            from busy b cross join lateral (
-                select * from partitions p
-                where p.queue_id = _queue_id and p.name = b.name and p.ready > 0 and not p.is_parked and p.name <> all (_without)
-                limit 1) p)
-        select _names || array_agg(name), _running || array_agg(running), _weights || array_agg(weight),
-            _rooms || array_agg(room), _turns || array_agg(turn)
-        into _names, _running, _weights, _rooms, _turns from found where room > 0;
+        select array_agg(l.name), array_agg(l.running), array_agg(l.weight), array_agg(l.room), array_agg(l.turn)
+        into _names, _running, _weights, _rooms, _turns
+        from least_loaded(_queue_id, _max, _now, _without, _unadopted) l;
     end if;
     if _names is null then
         return;
@@ -1782,7 +1797,12 @@ begin
     union all
     select _now, _total, u.partition, sum(u.ready)::bigint, sum(u.running)::bigint, max(u.free_at) from (
         select r.partition, count(*) as ready, 0 as running, 0::bigint as free_at
-        from ready r where r.queue_id = _id group by r.partition
+        from ready r where r.queue_id = _id and (r.partition = '' or _total is null) group by r.partition
+        union all
+        select p.name, p.ready, 0, 0 from partitions p where p.queue_id = _id and p.name <> '' and p.ready <> 0
+        union all
+        select c.partition, sum(c.ready), 0, 0 from partition_changes c
+        where c.queue_id = _id and c.partition <> '' and _total is not null group by c.partition
         union all
         select coalesce(j.partition, ''), count(*), 0, 0
         from waiting w join jobs j on j.seq = any (array[w.seq])
@@ -1800,7 +1820,7 @@ begin
 end $$;
 comment on function usage is
     'Returns the use of a queue: first a row with the time and shares.free_at, then a row for each partition that has ready or running '
-    'jobs or may start none yet. Reads the ready and the running jobs of the queue.';
+    'jobs or may start none yet. Reads the running jobs of the queue and the ready ones that name no partition.';
 -- The view for people, and the names of states.
 
 create or replace function state_name(_state integer) returns text
