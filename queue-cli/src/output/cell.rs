@@ -59,7 +59,7 @@ impl Cell {
         Self { is_number: true, readable: Some(grouped(number)), ..Self::text(number) }
     }
 
-    /// Creates a cell with a number that may be too low: `10,000+`.
+    /// Creates a cell with a number that may be too low: `100,000+`.
     pub(crate) fn count(count: Count) -> Self {
         let more = if count.is_capped { "+" } else { "" };
         let cell = Self { readable: Some(format!("{}{more}", grouped(count.jobs))), ..Self::text(count) };

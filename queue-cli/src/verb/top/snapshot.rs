@@ -4,7 +4,7 @@ use queue_core::admin::{Filter, HistoryRow, PageRequest, QueueSummary, Sort};
 use queue_core::{Admin, JobRecord, QueueError, State};
 use serde::Serialize;
 
-use super::super::status::StatusLine;
+use super::super::status::{COUNTED, StatusLine};
 use crate::flow::{Flow, at_one_poll, last_minutes};
 use crate::job_line::{JobLine, Privacy};
 
@@ -25,7 +25,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     pub(super) async fn read(queue: &dyn Admin) -> Result<Self, QueueError> {
-        let queues = queue.summary().await?;
+        let queues = queue.summary_up_to(COUNTED).await?;
         let ended = match queues.first() {
             Some(summary) => last_minutes(queue, summary.at).await?,
             None => None,
