@@ -78,7 +78,8 @@ async fn export_traces() -> anyhow::Result<()> {
     // Its client blocks the thread.
     let exporter = tokio::task::spawn_blocking(|| exporter.build()).await??;
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    let spans = tracing_opentelemetry::layer().with_tracer(provider.tracer("bench"));
+    let spans = tracing_opentelemetry::layer().with_location(false).with_threads(false);
+    let spans = spans.with_tracked_inactivity(false).with_tracer(provider.tracer("bench"));
     tracing_subscriber::registry().with(spans.with_filter(LevelFilter::INFO)).try_init()?;
     Ok(())
 }
