@@ -6,7 +6,7 @@ use super::Workload;
 use crate::case::Contender::{self, ApalisPostgres, GraphileWorker, QueueTokio};
 use crate::sharing::Sharing;
 
-/// What a queue is measured with, the plain queue first.
+/// The sharings that are compared, the plain queue first.
 const SHARINGS: [Sharing; 4] = [Sharing::Plain, Sharing::Total, Sharing::Hundred, Sharing::TenThousand];
 /// The peers that run beside a flood. They have no partitions.
 const PEERS: [Contender; 2] = [GraphileWorker, ApalisPostgres];
