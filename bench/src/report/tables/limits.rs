@@ -81,35 +81,22 @@ fn fairness(results: &Results) -> Table {
         harness::SMALL_JOBS
     );
     let mut table = Table::new("limits-fairness", "Small tenants beside a flood", note);
-    table.header(&[
-        "system",
-        "queue",
-        "flood",
-        "its jobs/s",
-        "p50",
-        "p99",
-        "spread",
-        "max",
-        "not run in time",
-    ]);
+    table.header(&["system", "queue", "flood", "its jobs/s", "p50", "p99", "spread", "max", "not run"]);
     for case in results.cases(|case| matches!(case.load, Load::BesideFlood { .. })) {
         let Load::BesideFlood { waiting } = case.load else { continue };
-        let wait = |metric| results.series(case, metric);
-        let not_run = wait(Metric::NotRun).map_or(0.0, |share| share.median());
+        let series = |metric| results.series(case, metric);
+        let p99 = series(Metric::StartP99);
+        let [least, most] = [Series::min, Series::max].map(|value| millis(p99.as_ref(), value));
         table.row([
             case.system.to_string(),
             case.sharing.to_string(),
             short(waiting as f64),
-            median(wait(Metric::Rate).as_ref()),
-            millis(wait(Metric::StartMedian), Series::median),
-            millis(wait(Metric::StartP99), Series::median),
-            format!(
-                "{} – {}",
-                millis(wait(Metric::StartP99), Series::min),
-                millis(wait(Metric::StartP99), Series::max)
-            ),
-            millis(wait(Metric::StartMax), Series::median),
-            format!("{:.0} %", not_run * 100.0),
+            median(series(Metric::Rate).as_ref()),
+            millis(series(Metric::StartMedian).as_ref(), Series::median),
+            millis(p99.as_ref(), Series::median),
+            format!("{least} – {most}"),
+            millis(series(Metric::StartMax).as_ref(), Series::median),
+            series(Metric::NotRun).map_or_else(missing, |share| format!("{:.0} %", share.median() * 100.0)),
         ]);
     }
     table
@@ -128,7 +115,7 @@ fn starts(results: &Results) -> Table {
             case.system.to_string(),
             short(case.jobs as f64),
             median(results.series(case, Metric::Rate).as_ref()),
-            results.series(case, Metric::MostStarts).map_or_else(String::new, |most| format!("{:.0}", most.max())),
+            results.series(case, Metric::MostStarts).map_or_else(missing, |most| format!("{:.0}", most.max())),
             median(reached.as_ref()),
             spread(reached.as_ref()),
         ]);
@@ -137,12 +124,16 @@ fn starts(results: &Results) -> Table {
 }
 
 /// Formats a wait in ms; a wait that reaches the patience has no known end.
-fn millis(series: Option<Series>, value: fn(&Series) -> f64) -> String {
-    let Some(micros) = series.as_ref().map(value) else { return "–".to_owned() };
+fn millis(series: Option<&Series>, value: fn(&Series) -> f64) -> String {
+    let Some(micros) = series.map(value) else { return missing() };
     if micros >= FLOOD_PATIENCE.as_secs_f64() * 1e6 {
         return format!("> {} s", FLOOD_PATIENCE.as_secs());
     }
     short(micros / 1e3)
+}
+
+fn missing() -> String {
+    "–".to_owned()
 }
 
 fn label(case: Case) -> String {
@@ -162,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_wait_without_an_end_is_no_figure() {
-        let written = |micros| millis(Series::new([micros]), Series::median);
+        let written = |micros| millis(Series::new([micros]).as_ref(), Series::median);
 
         assert_eq!(written(12_340.0), "12.3");
         assert_eq!(written(10e6), "> 10 s");
