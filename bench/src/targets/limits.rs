@@ -32,8 +32,9 @@ pub(super) fn judge(results: &Results) -> Vec<Target> {
         }
     }
     targets.extend(Contender::OWN.map(|system| {
-        let figure =
-            format!("{system}, p99 of the small tenants beside a flood, beyond the idle p99, in run times of a job");
+        let figure = format!(
+            "{system}, p99 of the small tenants beside a flood, beyond the idle p99, in run times of a job"
+        );
         Target::new(figure, Bound::AtMost(1.5), delay(results, system))
     }));
     targets
@@ -84,7 +85,10 @@ mod tests {
 
     #[test]
     fn a_delay_is_what_a_flood_adds_in_the_same_round() {
-        let delay = delay(&waits(&[(12_000.0, 2_000.0), (30_000.0, 10_000.0), (5_000.0, 0.0)]), Contender::QueueTokio);
+        let delay = delay(
+            &waits(&[(12_000.0, 2_000.0), (30_000.0, 10_000.0), (5_000.0, 0.0)]),
+            Contender::QueueTokio,
+        );
 
         let delay = delay.unwrap();
         assert_eq!((delay.min(), delay.median(), delay.max()), (0.5, 1.0, 2.0));
@@ -94,7 +98,8 @@ mod tests {
     fn a_delay_of_two_run_times_misses_its_target() {
         let targets = judge(&waits(&[(20_000.0, 0.0)]));
 
-        let verdicts: Vec<_> = targets.iter().filter(|target| target.is_measured()).map(Target::verdict).collect();
+        let verdicts: Vec<_> =
+            targets.iter().filter(|target| target.is_measured()).map(Target::verdict).collect();
         assert_eq!(verdicts, ["not met"]);
     }
 }

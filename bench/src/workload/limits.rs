@@ -51,8 +51,10 @@ fn shared(load: impl Fn(Contender) -> Load) -> Vec<(Load, Contender, Sharing)> {
 /// Returns the small tenants on an idle system, beside a flood, and behind it in a queue without partitions.
 fn fairness(waiting: u64) -> Vec<(Load, Contender, Sharing)> {
     let (idle, flood) = (Load::BesideFlood { waiting: 0 }, Load::BesideFlood { waiting });
-    let own = |system| [(idle, Sharing::Tenants), (flood, Sharing::Tenants), (flood, Sharing::Plain)]
-        .map(|(load, sharing)| (load, system, sharing));
+    let own = |system| {
+        [(idle, Sharing::Tenants), (flood, Sharing::Tenants), (flood, Sharing::Plain)]
+            .map(|(load, sharing)| (load, system, sharing))
+    };
     let peer = |system| [idle, flood].map(|load| (load, system, Sharing::Plain));
     Contender::OWN.into_iter().flat_map(own).chain(PEERS.into_iter().flat_map(peer)).collect()
 }

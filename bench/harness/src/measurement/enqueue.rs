@@ -67,11 +67,7 @@ pub(super) async fn fill<S: System>(system: &S, jobs: u64, tasks: u32) -> anyhow
 }
 
 /// Enqueues a job for each of these users from one task, a batch a call.
-pub(super) async fn fill_in_bulk<S: System>(
-    system: &S,
-    users: Range<u64>,
-    batch: u64,
-) -> anyhow::Result<()> {
+pub(super) async fn fill_in_bulk<S: System>(system: &S, users: Range<u64>, batch: u64) -> anyhow::Result<()> {
     let mut producer = system.producer();
     let filling = async move {
         for first in users.clone().step_by(batch as usize) {

@@ -43,8 +43,7 @@ pub(super) async fn measure<S: System>(waiting: u64, jobs: u64) -> anyhow::Resul
     drop((workers, system));
 
     let counted = (0..).zip(enqueued).skip(AHEAD as usize);
-    let waits: Vec<_> =
-        counted.map(|(user_id, enqueued)| wait(enqueued, tally.start_of(user_id))).collect();
+    let waits: Vec<_> = counted.map(|(user_id, enqueued)| wait(enqueued, tally.start_of(user_id))).collect();
     let figures = figures(&waits)?;
     let is_complete = figures.value(Metric::NotRun) == Some(0.0);
     ensure!(waiting > 0 || is_complete, "jobs never ran on an idle system");
@@ -58,7 +57,8 @@ fn wait(enqueued: Instant, started: Option<Instant>) -> Duration {
 
 /// Returns the figures of the waits. A wait that reaches the patience is a job that did not run in time.
 fn figures(waits: &[Duration]) -> anyhow::Result<Figures> {
-    let micros = Series::new(waits.iter().map(|wait| wait.as_secs_f64() * 1e6)).context("no job was enqueued")?;
+    let micros =
+        Series::new(waits.iter().map(|wait| wait.as_secs_f64() * 1e6)).context("no job was enqueued")?;
     let not_run = waits.iter().filter(|wait| **wait == PATIENCE).count();
     Ok(Figures::default()
         .with(Metric::StartMedian, micros.median())
@@ -75,7 +75,8 @@ mod tests {
     fn a_job_that_starts_too_late_or_never_counts_as_not_run() {
         let enqueued = Instant::now();
         let milli = Duration::from_millis(1);
-        let starts = [Some(enqueued + milli), Some(enqueued + 3 * milli), Some(enqueued + 2 * PATIENCE), None];
+        let starts =
+            [Some(enqueued + milli), Some(enqueued + 3 * milli), Some(enqueued + 2 * PATIENCE), None];
 
         let figures = figures(&starts.map(|started| wait(enqueued, started))).unwrap();
 

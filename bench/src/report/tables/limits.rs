@@ -108,14 +108,23 @@ fn starts(results: &Results) -> Table {
                 fails if a partition starts more in any second, by the instants of the claims. The share is that of all starts \
                 which the rate allows from the first one to the last.";
     let mut table = Table::new("limits-starts", "Starts under a limit", note);
-    table.header(&["system", "jobs", "starts/s", "most of a partition in 1 s", "share of what is allowed", "spread"]);
+    table.header(&[
+        "system",
+        "jobs",
+        "starts/s",
+        "most of a partition in 1 s",
+        "share of what is allowed",
+        "spread",
+    ]);
     for case in results.cases(|case| matches!(case.load, Load::Starts { .. })) {
         let reached = results.series(case, Metric::Reached);
         table.row([
             case.system.to_string(),
             short(case.jobs as f64),
             median(results.series(case, Metric::Rate).as_ref()),
-            results.series(case, Metric::MostStarts).map_or_else(missing, |most| format!("{:.0}", most.max())),
+            results
+                .series(case, Metric::MostStarts)
+                .map_or_else(missing, |most| format!("{:.0}", most.max())),
             median(reached.as_ref()),
             spread(reached.as_ref()),
         ]);
