@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use harness::{Load, WORKERS};
 use serde::{Deserialize, Serialize};
 
+use crate::sharing::Sharing;
 use crate::suite::Suite;
 
 /// A measured system.
@@ -56,7 +57,7 @@ pub(crate) enum Contender {
 impl Contender {
     /// Returns whether the system is one of this project.
     pub(crate) fn is_own(self) -> bool {
-        matches!(self, Self::QueueTokio | Self::QueueSqlite | Self::QueuePostgres)
+        Self::OWN.contains(&self)
     }
 
     /// Returns the system of this project with metrics and traces, of the same store.
@@ -69,6 +70,8 @@ impl Contender {
         }
     }
 
+    /// The systems of this project.
+    pub(crate) const OWN: [Self; 3] = [Self::QueueTokio, Self::QueueSqlite, Self::QueuePostgres];
     /// The systems that keep jobs in memory until a worker takes them.
     pub(crate) const QUEUES: [Self; 4] = [Self::QueueTokio, Self::Baseline, Self::Mpsc, Self::Apalis];
     /// The systems that run jobs from memory.
@@ -144,12 +147,13 @@ impl fmt::Display for Contender {
     }
 }
 
-/// One measurement: a system, a load, and a size.
+/// One measurement: a system, a load, and a size. The queue of this project may have partitions and limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Case {
     pub(crate) suite: Suite,
     pub(crate) load: Load,
     pub(crate) system: Contender,
+    pub(crate) sharing: Sharing,
     pub(crate) jobs: u64,
 }
 
@@ -165,6 +169,7 @@ impl Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {:?}", self.system, self.load)
+        write!(f, "{}, {:?}", self.system, self.load)?;
+        if self.sharing == Sharing::Plain { Ok(()) } else { write!(f, ", {}", self.sharing) }
     }
 }

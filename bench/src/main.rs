@@ -13,6 +13,7 @@ mod results;
 mod resume;
 mod round;
 mod server;
+mod sharing;
 mod soak;
 mod suite;
 mod systems;
@@ -45,6 +46,8 @@ enum Command {
     Postgres(Setup),
     /// Measures how the cost of a job of this project changes as something grows, in memory and in an SQLite file.
     Curves(Setup),
+    /// Measures what partitions and limits cost, and what they hold, in memory, in an SQLite file and on a PostgreSQL server.
+    Limits(Setup),
     /// Measures whether queue-postgres keeps its speed: after many jobs, beside an open transaction, and after the server was
     /// killed.
     PostgresBloat(bloat::Setup),
@@ -111,6 +114,7 @@ fn main() -> anyhow::Result<()> {
         Command::Sqlite(setup) => compare(Suite::Sqlite, &setup)?,
         Command::Postgres(setup) => compare(Suite::Postgres, &setup)?,
         Command::Curves(setup) => compare(Suite::Curves, &setup)?,
+        Command::Limits(setup) => compare(Suite::Limits, &setup)?,
         Command::PostgresBloat(setup) => bloat::run(&setup)?,
         Command::Admin(setup) => admin::run(&setup)?,
         Command::Soak(setup) => soak::run(&setup)?,

@@ -52,8 +52,19 @@ impl Results {
     ///
     /// The two were measured seconds apart, so anything that slowed the machine in a round slowed both.
     pub(crate) fn ratio(&self, case: Case, to: Case, metric: Metric) -> Option<Series> {
-        let pairs = self.values(case, metric).zip(self.values(to, metric));
-        Series::new(pairs.map(|(one, other)| one / other))
+        self.combine(case, to, metric, |one, other| one / other)
+    }
+
+    /// Combines a figure of two cases, round by round.
+    pub(crate) fn combine(
+        &self,
+        case: Case,
+        with: Case,
+        metric: Metric,
+        combine: impl Fn(f64, f64) -> f64,
+    ) -> Option<Series> {
+        let pairs = self.values(case, metric).zip(self.values(with, metric));
+        Series::new(pairs.map(|(one, other)| combine(one, other)))
     }
 
     fn values(&self, case: Case, metric: Metric) -> impl Iterator<Item = f64> {

@@ -19,12 +19,13 @@ pub(crate) fn all(suite: Suite, setup: &Setup) -> anyhow::Result<Results> {
     let workloads: Vec<_> = setup.workloads(suite).map(|workload| setup.cases(suite, workload)).collect();
     let systems: BTreeSet<_> = workloads.iter().flatten().map(|case| case.system).collect();
     ensure!(!systems.is_empty(), "no such system or workload is in the suite {}", suite.word());
-    for peer in systems.into_iter().filter_map(Peer::of) {
+    for peer in systems.iter().copied().filter_map(Peer::of) {
         peer.build()?;
     }
     harness::sweep()?;
 
-    let server = suite.is_served().then(Server::start).transpose()?;
+    let is_served = systems.into_iter().any(|system| suite.is_served(system));
+    let server = is_served.then(Server::start).transpose()?;
     let mut results = Results::default();
     if let Some(server) = &server {
         results.place = server.description()?;

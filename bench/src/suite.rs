@@ -18,11 +18,14 @@ pub(crate) enum Suite {
     Postgres,
     /// In memory and in an SQLite file, only this project's queues: the cost of a job as something grows.
     Curves,
+    /// In all three, this project's queues: partitions and limits.
+    Limits,
 }
 
 impl Suite {
     /// All suites, in the order in which they run.
-    pub(crate) const ALL: [Self; 4] = [Self::Memory, Self::Sqlite, Self::Postgres, Self::Curves];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Memory, Self::Sqlite, Self::Postgres, Self::Curves, Self::Limits];
 
     /// Returns the name on the command line.
     pub(crate) fn word(self) -> &'static str {
@@ -31,6 +34,7 @@ impl Suite {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
             Self::Curves => "curves",
+            Self::Limits => "limits",
         }
     }
 
@@ -40,6 +44,7 @@ impl Suite {
             Self::Sqlite => "Results, in an SQLite file",
             Self::Postgres => "Results, on a PostgreSQL server",
             Self::Curves => "Results, by scale",
+            Self::Limits => "Results, of partitions and limits",
         }
     }
 
@@ -50,12 +55,17 @@ impl Suite {
             Self::Sqlite => "RESULTS-sqlite.md",
             Self::Postgres => "RESULTS-postgres.md",
             Self::Curves => "RESULTS-curves.md",
+            Self::Limits => "RESULTS-limits.md",
         }
     }
 
-    /// Returns whether the systems use a server.
-    pub(crate) fn is_served(self) -> bool {
-        self == Self::Postgres
+    /// Returns whether the system uses a server.
+    pub(crate) fn is_served(self, system: Contender) -> bool {
+        match self {
+            Self::Memory | Self::Sqlite | Self::Curves => false,
+            Self::Postgres => true,
+            Self::Limits => !matches!(system, Contender::QueueTokio | Contender::QueueSqlite),
+        }
     }
 
     /// Returns the notes on the figures.
@@ -75,20 +85,25 @@ impl Suite {
             Self::Curves => {
                 "In the file a call returns when the job is on the disk (`synchronous=FULL`, a write-ahead log)."
             }
+            Self::Limits => {
+                "In the file and on the server a call returns when the job is on the disk. The server is on the same cores as the \
+                 clients. Each measurement has a fresh file, or a fresh database made after a checkpoint."
+            }
         }
     }
 
     /// Returns the workloads, in the order of the report.
     pub(crate) fn workloads(self) -> &'static [Workload] {
         use Workload::{
-            Backlog, Batches, Bulk, Depth, Drain, Enqueue, Finished, Flatness, Latency, Memory, Payload,
-            Steady, Stream, Threads,
+            Backlog, Batches, Bulk, Depth, Drain, Enqueue, Fairness, Finished, Flatness, Latency, Memory,
+            Payload, Starts, Steady, Stream, Threads,
         };
         match self {
             Self::Memory => &[Enqueue, Drain, Stream, Latency, Memory, Depth, Threads],
             Self::Sqlite => &[Enqueue, Bulk, Drain, Stream, Latency, Flatness],
             Self::Postgres => &[Enqueue, Bulk, Drain, Stream, Latency, Steady, Flatness],
             Self::Curves => &[Backlog, Flatness, Finished, Drain, Payload, Batches, Steady],
+            Self::Limits => &[Drain, Stream, Fairness, Starts],
         }
     }
 
@@ -96,7 +111,7 @@ impl Suite {
     pub(crate) fn jobs(self) -> u64 {
         match self {
             Self::Memory => 2_000_000,
-            Self::Sqlite | Self::Postgres | Self::Curves => 100_000,
+            Self::Sqlite | Self::Postgres | Self::Curves | Self::Limits => 100_000,
         }
     }
 
@@ -107,7 +122,7 @@ impl Suite {
     pub(crate) fn percent(self, system: Contender, load: Load) -> u64 {
         use Contender::{
             ApalisPostgres, ApalisSqlite, Awa, Effectum, Fang, GraphileWorker, ObservedPostgres,
-            QueuePostgres, QueueSqlite, Raw, Sqlxmq, Underway,
+            QueuePostgres, QueueSqlite, QueueTokio, Raw, Sqlxmq, Underway,
         };
         match (self, load, system) {
             (Self::Memory, Load::BesideWaiting { .. }, _) => 10,
@@ -150,6 +165,9 @@ impl Suite {
             (Self::Curves, Load::Batches { of: 1_000 }, QueueSqlite) => 500,
             (Self::Curves, _, QueueSqlite) => 100,
             (Self::Curves, ..) => 1_000,
+            (Self::Limits, _, QueueTokio) => 1_000,
+            (Self::Limits, Load::Drain { .. }, _) => 200,
+            (Self::Limits, ..) => 100,
         }
     }
 }

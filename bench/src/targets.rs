@@ -1,5 +1,6 @@
 //! The targets of the benchmarks, and whether they are met.
 
+mod limits;
 mod memory;
 mod postgres;
 mod sqlite;
@@ -69,6 +70,7 @@ pub(crate) fn judge(suite: Suite, results: &Results) -> Vec<Target> {
         Suite::Memory => memory::judge(results),
         Suite::Sqlite => sqlite::judge(results),
         Suite::Postgres => postgres::judge(results),
+        Suite::Limits => limits::judge(results),
         // A curve has no target: readers check whether it bends.
         Suite::Curves => Vec::new(),
     }

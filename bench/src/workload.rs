@@ -5,17 +5,20 @@ mod curves;
 mod depth;
 mod finished;
 mod flatness;
+mod limits;
 mod manual_clock;
+mod starts;
 
 use clap::ValueEnum;
-use harness::{Figures, LATENCY_JOBS, Load, System, WORKERS, Waits};
+use harness::{Figures, LATENCY_JOBS, Load, SMALL_JOBS, System, WORKERS, Waits};
 
 use crate::Setup;
 use crate::case::{Case, Contender};
+use crate::sharing::Sharing;
 use crate::suite::Suite;
 use crate::systems::{
-    Apalis, Baseline, MemorySystem, Mpsc, Observed, Payloads, PostgresSystem, RawOnPostgres, RawOnSqlite,
-    Spawn, SqliteSystem,
+    Apalis, Baseline, Hundred, InLine, MemorySystem, Mpsc, Observed, Payloads, PostgresSystem, RawOnPostgres,
+    RawOnSqlite, SharedSystem, Spawn, SqliteSystem, Store, TenThousand, Tenants, Total,
 };
 
 /// A comparison: one table of the report, or two.
@@ -49,27 +52,36 @@ pub(crate) enum Workload {
     Payload,
     /// Only ours: 1 to 1,000 jobs a call.
     Batches,
+    /// Single jobs of small tenants beside the flood of another one.
+    Fairness,
+    /// Only ours: the jobs of 100 partitions, each under a limit on starts.
+    Starts,
 }
 
 impl Workload {
     /// Returns the cases, in the order in which they alternate.
     pub(crate) fn cases(self, suite: Suite, setup: &Setup) -> Vec<Case> {
         let jobs = setup.jobs.unwrap_or(suite.jobs());
-        let case = |(load, system)| {
+        let case = |(load, system, sharing)| {
             let jobs = match load {
                 Load::Latency => LATENCY_JOBS,
+                Load::BesideFlood { .. } => SMALL_JOBS,
+                // For five seconds with the default number of jobs.
+                Load::Starts { .. } => (jobs / 4).max(1),
                 // For five seconds with the default number of jobs.
                 Load::Steady { rate } => u64::from(rate) * jobs / 20_000,
                 _ => (jobs * suite.percent(system, load) / 100).max(1),
             };
-            Case { suite, load, system, jobs }
+            Case { suite, load, system, sharing, jobs }
         };
-        self.pairs(suite, jobs, setup.full).into_iter().map(case).collect()
+        self.measured(suite, jobs, setup.full).into_iter().map(case).collect()
     }
 
-    fn pairs(self, suite: Suite, jobs: u64, full: bool) -> Vec<(Load, Contender)> {
+    fn measured(self, suite: Suite, jobs: u64, full: bool) -> Vec<(Load, Contender, Sharing)> {
+        let plain = |(load, system)| (load, system, Sharing::Plain);
         let (own, queues, runners): (&[_], _, _) = match suite {
-            Suite::Curves => return curves::pairs(self, jobs, full),
+            Suite::Curves => return curves::pairs(self, jobs, full).into_iter().map(plain).collect(),
+            Suite::Limits => return limits::cases(self, jobs),
             Suite::Memory => (&[Contender::QueueTokio], &Contender::QUEUES[..], &Contender::RUNNERS[..]),
             Suite::Sqlite => {
                 (&[Contender::QueueSqlite], &Contender::FILES_AND_RAW[..], &Contender::FILES[..])
@@ -122,14 +134,21 @@ impl Workload {
                 // 1,000,000 with the default number of jobs.
                 [0, jobs * 10].map(|others| (Load::BesideFinished { others }, own)).to_vec()
             }
-            // Only in curves.
-            (Suite::Curves, _) | (_, Self::Backlog | Self::Finished | Self::Payload | Self::Batches) => {
-                Vec::new()
-            }
+            // Only in curves and limits.
+            (Suite::Curves | Suite::Limits, _)
+            | (
+                _,
+                Self::Backlog
+                | Self::Finished
+                | Self::Payload
+                | Self::Batches
+                | Self::Fairness
+                | Self::Starts,
+            ) => Vec::new(),
         };
         let pairs = |(load, systems): (Load, &[Contender])| {
             let observed = own.iter().filter_map(|own| own.observed()).filter(|_| is_observed(load));
-            systems.iter().copied().chain(observed).map(|system| (load, system)).collect::<Vec<_>>()
+            systems.iter().copied().chain(observed).map(|system| plain((load, system))).collect::<Vec<_>>()
         };
         loads.into_iter().flat_map(pairs).collect()
     }
@@ -151,16 +170,16 @@ pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
             (_, Contender::QueueTokio) => match case.load {
                 Load::BesideWaiting { waiting, waits } => depth::measure(waiting, waits, case.jobs).await,
                 Load::Finished { kept } => finished::measure(kept, case.jobs).await,
-                _ => on::<MemorySystem>(case).await,
+                _ => shared::<MemorySystem>(case).await,
             },
             (_, Contender::QueueSqlite) => match case.load {
                 Load::BehindReady { others } => flatness::behind_ready(others, case.jobs).await,
                 Load::BesideFinished { others } => flatness::in_a_file(others, case.jobs).await,
-                _ => on::<SqliteSystem>(case).await,
+                _ => shared::<SqliteSystem>(case).await,
             },
             (_, Contender::QueuePostgres) => match case.load {
                 Load::BesideFinished { others } => flatness::on_a_server(others, case.jobs).await,
-                _ => on::<PostgresSystem>(case).await,
+                _ => shared::<PostgresSystem>(case).await,
             },
             (_, Contender::ObservedTokio) => on::<Observed<MemorySystem>>(case).await,
             (_, Contender::ObservedSqlite) => on::<Observed<SqliteSystem>>(case).await,
@@ -187,6 +206,19 @@ pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
             }
         }
     })
+}
+
+/// Measures a queue of this project with the partitions and limits of the case.
+async fn shared<S: Store>(case: Case) -> anyhow::Result<Figures> {
+    match (case.load, case.sharing) {
+        (Load::Starts { in_a_second }, _) => starts::measure::<S>(in_a_second, case.jobs).await,
+        (Load::BesideFlood { .. }, Sharing::Plain) => on::<SharedSystem<S, InLine>>(case).await,
+        (_, Sharing::Plain) => on::<S>(case).await,
+        (_, Sharing::Total) => on::<SharedSystem<S, Total>>(case).await,
+        (_, Sharing::Hundred) => on::<SharedSystem<S, Hundred>>(case).await,
+        (_, Sharing::TenThousand) => on::<SharedSystem<S, TenThousand>>(case).await,
+        (_, Sharing::Tenants) => on::<SharedSystem<S, Tenants>>(case).await,
+    }
 }
 
 async fn on<S: System>(case: Case) -> anyhow::Result<Figures> {

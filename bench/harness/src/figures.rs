@@ -23,6 +23,12 @@ pub enum Metric {
     StartP999,
     /// The same, maximum.
     StartMax,
+    /// The share of the jobs that did not start within the patience of the measurement.
+    NotRun,
+    /// The greatest number of starts in any window of a rate.
+    MostStarts,
+    /// The number of starts, divided by the number that a rate allows in the same time.
+    Reached,
     /// Seconds of CPU time of the server's processes for 100,000 jobs.
     ServerCpu,
     /// Bytes of server log per job.

@@ -41,6 +41,17 @@ pub enum Load {
         /// Jobs per second.
         rate: u32,
     },
+    /// Single jobs of small tenants are enqueued at a pace while workers run `waiting` jobs of another tenant; each job runs for
+    /// 10 ms.
+    BesideFlood {
+        /// The number of jobs of the other tenant.
+        waiting: u64,
+    },
+    /// Workers run the jobs of 100 partitions, each under a limit on starts.
+    Starts {
+        /// The maximum number of starts of a partition in any second.
+        in_a_second: u32,
+    },
     /// Jobs are enqueued and wait.
     Memory,
     /// Jobs pass through a queue in memory beside `waiting` waiting ones.

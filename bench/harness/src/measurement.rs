@@ -3,6 +3,7 @@
 //! Every measurement waits for a notification, never for time; only the rate of single jobs is timed.
 
 mod enqueue;
+mod flood;
 mod latency;
 mod payload;
 mod steady;
@@ -18,6 +19,7 @@ use crate::load::Load;
 use crate::system::{System, WORKERS};
 
 pub use enqueue::BATCH;
+pub use flood::{JOBS as SMALL_JOBS, PATIENCE as FLOOD_PATIENCE, RUN_TIME};
 pub use latency::JOBS as LATENCY_JOBS;
 
 /// Measures `jobs` jobs on a system under a load.
@@ -56,8 +58,10 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
         }
         Load::Latency => latency::measure::<S>(jobs, WORKERS).await,
         Load::Steady { rate } => steady::measure::<S>(jobs, rate).await,
+        Load::BesideFlood { waiting } => flood::measure::<S>(waiting, jobs).await,
         Load::Memory => enqueue::memory::<S>(jobs).await,
-        Load::BesideWaiting { .. }
+        Load::Starts { .. }
+        | Load::BesideWaiting { .. }
         | Load::Finished { .. }
         | Load::BehindReady { .. }
         | Load::BesideFinished { .. } => {

@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// The time without any run after which the remaining jobs count as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The first user of a flood: jobs of this user and all later ones are counted apart, and no measurement waits for them.
+pub const FLOOD: u64 = 1 << 32;
 
 /// The payload of a job, in every system.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -46,6 +49,10 @@ pub struct Tally(&'static Counts);
 struct Counts {
     left: AtomicU64,
     finished: Notify,
+    /// The number of runs of the flood's jobs.
+    flooded: AtomicU64,
+    /// How long a job works.
+    run_time: Duration,
     starts: Box<[OnceLock<Instant>]>,
 }
 
@@ -53,18 +60,26 @@ impl Tally {
     /// Creates a tally that expects `jobs` runs.
     #[must_use]
     pub fn of(jobs: u64) -> Self {
-        Self::new(jobs, 0)
+        Self::new(jobs, 0, Duration::ZERO)
     }
 
     /// Creates a tally that expects `jobs` runs, and records the start of each.
     #[must_use]
     pub fn with_starts(jobs: u64) -> Self {
-        Self::new(jobs, jobs as usize)
+        Self::new(jobs, jobs as usize, Duration::ZERO)
     }
 
-    fn new(jobs: u64, starts: usize) -> Self {
+    /// Creates a tally that expects `jobs` runs beside those of a flood, records the start of each, and lets each job work for
+    /// `run_time`.
+    #[must_use]
+    pub fn with_run_time(jobs: u64, run_time: Duration) -> Self {
+        Self::new(jobs, jobs as usize, run_time)
+    }
+
+    fn new(jobs: u64, starts: usize, run_time: Duration) -> Self {
         let starts = std::iter::repeat_with(OnceLock::new).take(starts).collect();
-        Self(Box::leak(Box::new(Counts { left: AtomicU64::new(jobs), finished: Notify::new(), starts })))
+        let (left, flooded) = (AtomicU64::new(jobs), AtomicU64::new(0));
+        Self(Box::leak(Box::new(Counts { left, finished: Notify::new(), flooded, run_time, starts })))
     }
 
     /// Runs the job: almost no work.
@@ -74,8 +89,17 @@ impl Tally {
             start.get_or_init(Instant::now);
         }
         black_box((user_id, template));
-        if self.0.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if user_id >= FLOOD {
+            self.0.flooded.fetch_add(1, Ordering::Relaxed);
+        } else if self.0.left.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.finished.notify_one();
+        }
+    }
+
+    /// Works, if the measurement has jobs that work: waits without using a thread. A system calls it after [`run`](Self::run).
+    pub async fn work(self) {
+        if !self.0.run_time.is_zero() {
+            sleep(self.0.run_time).await;
         }
     }
 
@@ -93,9 +117,33 @@ impl Tally {
         Ok(())
     }
 
+    /// Returns the number of runs of the flood's jobs.
+    #[must_use]
+    pub fn flooded(self) -> u64 {
+        self.0.flooded.load(Ordering::Relaxed)
+    }
+
     /// Returns when a job started.
     #[must_use]
     pub fn start_of(self, user_id: u64) -> Option<Instant> {
         self.0.starts.get(user_id as usize)?.get().copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_measurement_waits_for_no_job_of_a_flood() {
+        let tally = Tally::with_run_time(2, Duration::ZERO);
+
+        for user_id in [FLOOD, 0, FLOOD + 1, 1] {
+            tally.run(user_id, "welcome");
+        }
+
+        tally.finished().await.unwrap();
+        assert_eq!(tally.flooded(), 2);
+        assert!(tally.start_of(1).is_some() && tally.start_of(FLOOD).is_none());
     }
 }

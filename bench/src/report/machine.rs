@@ -19,6 +19,11 @@ fn versions(suite: Suite) -> String {
     match suite {
         Suite::Memory => versions_of(OURS, &["tokio", "apalis", "apalis-core"]),
         Suite::Curves => versions_of(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
+        Suite::Limits => format!(
+            "{}; peers: {}",
+            versions_of(OURS, &["tokio", "rusqlite", "libsqlite3-sys", "tokio-postgres"]),
+            versions_of(ON_POSTGRES, &["graphile_worker", "apalis-postgres", "apalis"]),
+        ),
         Suite::Sqlite => format!(
             "{}; peers, each with its SQLite: {}; {}",
             versions_of(OURS, &["tokio", "rusqlite", "libsqlite3-sys"]),
@@ -49,6 +54,12 @@ pub(super) fn facts(suite: Suite, results: &Results, setup: &Setup) -> anyhow::R
             )
         }
         Suite::Postgres => (parts(jobs), format!("- {}\n- {}\n", results.place, suite.note())),
+        Suite::Limits => {
+            let disk = harness::filesystem(harness::scratch_folder());
+            let places = [format!("files on {disk}"), results.place.clone(), suite.note().to_owned()];
+            let lines = places.iter().filter(|place| !place.is_empty());
+            (parts(jobs), lines.map(|place| format!("- {place}\n")).collect())
+        }
     };
     let retried: String = results.retried.iter().map(|retry| format!("- {retry}\n")).collect();
     Ok(format!(

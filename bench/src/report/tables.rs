@@ -1,6 +1,7 @@
 //! The tables of the suites.
 
 mod curves;
+mod limits;
 mod memory;
 mod postgres;
 mod sqlite;
@@ -20,6 +21,7 @@ pub(super) fn all(suite: Suite, results: &Results) -> Vec<Table> {
         Suite::Sqlite => sqlite::all(results),
         Suite::Postgres => postgres::all(results),
         Suite::Curves => curves::all(results),
+        Suite::Limits => limits::all(results),
     };
     tables.into_iter().filter(|table| !table.is_empty()).collect()
 }

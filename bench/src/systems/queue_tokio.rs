@@ -1,7 +1,7 @@
 //! This project's queue in memory, with all features: a bound, ids, leases, retries, a scope for each job, panics caught, `tracing`.
 
 use harness::{Payload, Producer, Scratch, System, Tally};
-use queue_core::{Queue, QueueExt as _, Services, background_job, jobs};
+use queue_core::{Jobs, Queue, QueueExt as _, Services, background_job, jobs};
 use queue_tokio::{Host, MemoryQueue, QueueService, RunningHost};
 
 use super::observed::Store;
@@ -55,7 +55,17 @@ pub(super) async fn host(
     tally: Tally,
     workers: usize,
 ) -> anyhow::Result<RunningHost> {
-    let service = QueueService::new(queue, jobs![welcome]).concurrency(workers);
+    host_of(queue, jobs![welcome], tally, workers).await
+}
+
+/// Runs jobs of these kinds.
+pub(super) async fn host_of(
+    queue: impl Queue + Clone,
+    jobs: Jobs,
+    tally: Tally,
+    workers: usize,
+) -> anyhow::Result<RunningHost> {
+    let service = QueueService::new(queue, jobs).concurrency(workers);
     let services = Services::builder().singleton(tally).build()?;
     Ok(Host::builder().services(services).service(service).build()?.start().await?)
 }

@@ -39,7 +39,9 @@ pub(super) fn pairs(workload: Workload, jobs: u64, full: bool) -> Vec<(Load, Con
         | Workload::Latency
         | Workload::Memory
         | Workload::Depth
-        | Workload::Threads => Vec::new(),
+        | Workload::Threads
+        | Workload::Fairness
+        | Workload::Starts => Vec::new(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Enqueues jobs without workers: the rate, and the memory that jobs take.
 
+use std::ops::Range;
+
 use tokio::task::JoinSet;
 
 use crate::figures::{Figures, Metric};
@@ -29,7 +31,7 @@ pub(super) async fn bulk<S: System>(jobs: u64, batch: u64) -> anyhow::Result<Fig
     let system = S::open(&scratch, Tally::of(jobs)).await?;
 
     let meter = Meter::start(&scratch).await?;
-    fill_in_bulk(&system, jobs, batch).await?;
+    fill_in_bulk(&system, 0..jobs, batch).await?;
     meter.stop(jobs).await
 }
 
@@ -64,12 +66,12 @@ pub(super) async fn fill<S: System>(system: &S, jobs: u64, tasks: u32) -> anyhow
     producers.join_all().await.into_iter().collect()
 }
 
-/// Enqueues jobs from one task, a batch a call.
-pub(super) async fn fill_in_bulk<S: System>(system: &S, jobs: u64, batch: u64) -> anyhow::Result<()> {
+/// Enqueues a job for each of these users from one task, a batch a call.
+pub(super) async fn fill_in_bulk<S: System>(system: &S, users: Range<u64>, batch: u64) -> anyhow::Result<()> {
     let mut producer = system.producer();
     let filling = async move {
-        for first in (0..jobs).step_by(batch as usize) {
-            let payloads = (first..jobs.min(first + batch)).map(Payload::new).collect();
+        for first in users.clone().step_by(batch as usize) {
+            let payloads = (first..users.end.min(first + batch)).map(Payload::new).collect();
             producer.enqueue_all(payloads).await?;
         }
         anyhow::Ok(())

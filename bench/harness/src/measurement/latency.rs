@@ -26,7 +26,7 @@ pub(super) async fn measure<S: System>(jobs: u64, workers: usize) -> anyhow::Res
     let workers = system.start(workers).await?;
 
     // In a task of its own, as a request would be, rather than on the thread outside of the runtime.
-    let enqueued = tokio::spawn(enqueue_at_pace(system.producer(), all)).await??;
+    let enqueued = tokio::spawn(enqueue_at_pace(system.producer(), all, PACE)).await??;
     tally.finished().await?;
     drop(workers);
 
@@ -39,8 +39,13 @@ pub(super) async fn measure<S: System>(jobs: u64, workers: usize) -> anyhow::Res
         .with(Metric::StartP99, waits.quantile(0.99)))
 }
 
-async fn enqueue_at_pace(mut producer: impl Producer, jobs: u64) -> anyhow::Result<Vec<Instant>> {
-    let mut pace = interval(PACE);
+/// Enqueues single jobs, one each `pace`. Returns the instant before each call.
+pub(super) async fn enqueue_at_pace(
+    mut producer: impl Producer,
+    jobs: u64,
+    pace: Duration,
+) -> anyhow::Result<Vec<Instant>> {
+    let mut pace = interval(pace);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut enqueued = Vec::new();
     for user_id in 0..jobs {

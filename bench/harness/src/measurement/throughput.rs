@@ -1,5 +1,7 @@
 //! Measures the rate at which jobs run: from a full queue, or while others are enqueued.
 
+use std::ops::Range;
+
 use super::enqueue::{BATCH, fill, fill_in_bulk, share};
 use crate::database::Counts;
 use crate::figures::Figures;
@@ -15,14 +17,7 @@ const BOUND: usize = 1_024;
 pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Result<Figures> {
     let tally = Tally::of(jobs);
     let scratch = Scratch::new(jobs as usize);
-    let mut system = S::open(&scratch, tally).await?;
-    fill_in_bulk(&system, jobs, BATCH).await?;
-    let mut filled = Counts::default();
-    if let Some(database) = scratch.served() {
-        drop(system);
-        filled = database.rest().await?;
-        system = S::open(&scratch, tally).await?;
-    }
+    let (mut system, filled) = full::<S>(&scratch, tally, 0..jobs).await?;
 
     let meter = Meter::start(&scratch).await?;
     let workers = system.start(workers).await?;
@@ -30,6 +25,20 @@ pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Resul
     let figures = meter.stop(jobs).await?;
     drop((workers, system));
     with_left(&scratch, figures, filled, jobs).await
+}
+
+/// Opens a system that has had a job for each of these users for some time. Returns it with the counts of its database.
+pub(super) async fn full<S: System>(
+    scratch: &Scratch,
+    tally: Tally,
+    users: Range<u64>,
+) -> anyhow::Result<(S, Counts)> {
+    let system = S::open(scratch, tally).await?;
+    fill_in_bulk(&system, users, BATCH).await?;
+    let Some(database) = scratch.served() else { return Ok((system, Counts::default())) };
+    drop(system);
+    let filled = database.rest().await?;
+    Ok((S::open(scratch, tally).await?, filled))
 }
 
 /// Measures the rate at which jobs pass from `tasks` enqueuing tasks, one call each, through waiting workers.

@@ -51,7 +51,10 @@ impl System for Apalis {
             .stream(Pubsub::new(self.pool.clone(), QUEUE.to_owned()))
             .interval(Duration::from_millis(500));
         let storage = storage(&self.pool).poll_with_strategy(strategy);
-        let job = move |payload: Payload| async move { tally.run(payload.user_id, &payload.template) };
+        let job = move |payload: Payload| async move {
+            tally.run(payload.user_id, &payload.template);
+            tally.work().await;
+        };
         let worker = WorkerBuilder::new(QUEUE).backend(storage).concurrency(workers).build(job);
         let mut running = JoinSet::new();
         running.spawn(async move {

@@ -89,6 +89,7 @@ impl TaskHandler for Welcome {
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
         let Some(tally) = context.get_ext::<Tally>() else { return Err("the tally is missing".to_owned()) };
         tally.run(self.0.user_id, &self.0.template);
+        tally.work().await;
         Ok::<(), String>(())
     }
 }

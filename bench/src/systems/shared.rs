@@ -1,0 +1,126 @@
+//! This project's queues with partitions and limits.
+//!
+//! The limits are declared before the first job, as in a program that runs for a while: so no measurement has the cost of
+//! declaring them for a full queue.
+
+use std::marker::PhantomData;
+
+use harness::{Payload, Producer, Scratch, System, Tally};
+use queue_core::{Job, Jobs, NewJob, Queue, QueueExt as _, QueueName, background_job};
+use queue_tokio::RunningHost;
+
+use super::observed::Store;
+use super::queue_tokio::{host_of, welcome};
+use crate::sharing::{PartitionNames, Sharing};
+
+/// Serves a tenant: works for as long as the measurement says.
+#[background_job]
+pub(crate) async fn serve(#[inject] tally: &Tally, user_id: u64, template: &str) {
+    tally.run(user_id, template);
+    tally.work().await;
+}
+
+impl From<Payload> for serve {
+    fn from(payload: Payload) -> Self {
+        Self { user_id: payload.user_id, template: payload.template }
+    }
+}
+
+/// A kind of job and the sharing of its queue, as a type: a system is opened without further arguments.
+pub(crate) trait Share: Send + Sync + 'static {
+    /// The kind of job.
+    type Job: Job + From<Payload>;
+    /// The partitions and limits.
+    const SHARING: Sharing;
+}
+
+/// [`Sharing::Total`].
+pub(crate) struct Total;
+/// [`Sharing::Hundred`].
+pub(crate) struct Hundred;
+/// [`Sharing::TenThousand`].
+pub(crate) struct TenThousand;
+/// [`Sharing::Tenants`], whose jobs work.
+pub(crate) struct Tenants;
+/// [`Sharing::Plain`], whose jobs work.
+pub(crate) struct InLine;
+
+impl Share for Total {
+    type Job = welcome;
+    const SHARING: Sharing = Sharing::Total;
+}
+
+impl Share for Hundred {
+    type Job = welcome;
+    const SHARING: Sharing = Sharing::Hundred;
+}
+
+impl Share for TenThousand {
+    type Job = welcome;
+    const SHARING: Sharing = Sharing::TenThousand;
+}
+
+impl Share for Tenants {
+    type Job = serve;
+    const SHARING: Sharing = Sharing::Tenants;
+}
+
+impl Share for InLine {
+    type Job = serve;
+    const SHARING: Sharing = Sharing::Plain;
+}
+
+/// A queue of this project with partitions and limits.
+pub(crate) struct SharedSystem<S: Store, P> {
+    queue: S::Queue,
+    names: PartitionNames,
+    tally: Tally,
+    share: PhantomData<fn() -> P>,
+}
+
+impl<S: Store, P: Share> System for SharedSystem<S, P> {
+    type Producer = SharedEntrance<S::Queue, P>;
+    type Workers = RunningHost;
+
+    async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
+        let queue = S::open(scratch, tally).await?.queue();
+        let limits = P::SHARING.limits();
+        if !limits.is_empty() {
+            queue.declare_limits(&QueueName::DEFAULT, &limits).await?;
+        }
+        Ok(Self { queue, names: PartitionNames::of(P::SHARING), tally, share: PhantomData })
+    }
+
+    fn producer(&self) -> SharedEntrance<S::Queue, P> {
+        SharedEntrance { queue: self.queue.clone(), names: self.names.clone(), share: PhantomData }
+    }
+
+    async fn start(&mut self, workers: usize) -> anyhow::Result<RunningHost> {
+        host_of(self.queue.clone(), Jobs::new().with::<P::Job>(), self.tally, workers).await
+    }
+}
+
+/// Enqueues each job to the partition of its user.
+pub(crate) struct SharedEntrance<Q, P> {
+    queue: Q,
+    names: PartitionNames,
+    share: PhantomData<fn() -> P>,
+}
+
+impl<Q: Queue, P: Share> Producer for SharedEntrance<Q, P> {
+    async fn enqueue(&mut self, payload: Payload) -> anyhow::Result<()> {
+        let partition = self.names.of_user(payload.user_id);
+        self.queue.enqueue(P::Job::from(payload)).partition(partition).await?;
+        Ok(())
+    }
+
+    async fn enqueue_all(&mut self, payloads: Vec<Payload>) -> anyhow::Result<()> {
+        let names = &self.names;
+        let job = |payload: Payload| {
+            let partition = names.of_user(payload.user_id);
+            NewJob::from(P::Job::from(payload)).partition(partition)
+        };
+        self.queue.enqueue_all(payloads.into_iter().map(job)).await?;
+        Ok(())
+    }
+}
