@@ -18,5 +18,13 @@ pub(crate) use render::render_invoice;
 
 /// Returns all jobs of the service.
 pub(crate) fn all() -> Jobs {
-    jobs![bill_order, render_invoice, mail_invoice, notify_customer, import_orders, close_month, send_statement]
+    jobs![
+        bill_order,
+        render_invoice,
+        mail_invoice,
+        notify_customer,
+        import_orders,
+        close_month,
+        send_statement
+    ]
 }

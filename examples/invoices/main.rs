@@ -81,7 +81,10 @@ async fn main() -> Result<(), BoxError> {
     let sent = Arc::new(Notify::new());
     let services = services(&store, Folder::new(temporary.path()))
         .singleton_as::<dyn Mailer>(Arc::new(Console))
-        .singleton_as::<dyn Webhook>(Arc::new(Busy { was_called: AtomicBool::new(false), sent: sent.clone() }));
+        .singleton_as::<dyn Webhook>(Arc::new(Busy {
+            was_called: AtomicBool::new(false),
+            sent: sent.clone(),
+        }));
     let service = QueueService::new(store.queue(), jobs::all()).limit("webhooks", jobs::webhook_limits());
     Host::builder().services(services.build()?).service(service).build()?.run_until(sent.notified()).await?;
     Ok(())

@@ -26,7 +26,9 @@ impl Webhook for Silent {
     }
 }
 
-pub(super) async fn a_webhook_that_does_not_answer_is_called_four_times(world: World) -> Result<(), BoxError> {
+pub(super) async fn a_webhook_that_does_not_answer_is_called_four_times(
+    world: World,
+) -> Result<(), BoxError> {
     // The job waits for a timeout and for nothing else, so its time may jump.
     let kit = world.builder().replace::<dyn Webhook>(Arc::new(Silent)).virtual_time().build()?;
     let began = kit.now();
@@ -102,7 +104,8 @@ pub(super) async fn no_customer_gets_more_than_five_calls_a_second(world: World)
     run.expect_success();
     assert_eq!((run.attempts_of::<notify_customer>(), world.outside.reports().len()), (21, 21));
     assert_eq!(run.starts_within("ada", SECOND), 5, "{}", run.trace());
-    let bob = run.attempts().iter().find(|attempt| attempt.partition.as_str() == "bob").expect("bob was called");
+    let bob =
+        run.attempts().iter().find(|attempt| attempt.partition.as_str() == "bob").expect("bob was called");
     assert_eq!(bob.started_at.since(began), Duration::ZERO, "he does not wait for the calls of ada");
     Ok(())
 }

@@ -59,7 +59,11 @@ async fn sample_limits(queue: Arc<dyn Admin>) -> TestResult {
 
     queue.set_limit(&mail, &LimitScope::Total, Some(Limit::running(4))).await?;
     sampler.sample().await?;
-    assert_eq!(held(&page), [(Some(8.0), Some(2.0)), (Some(2.0), Some(1.0))], "no job of the queue may start");
+    assert_eq!(
+        held(&page),
+        [(Some(8.0), Some(2.0)), (Some(2.0), Some(1.0))],
+        "no job of the queue may start"
+    );
 
     queue.set_limit(&mail, &LimitScope::Total, None).await?;
     queue.declare_limits(&mail, &QueueLimits::none()).await?;

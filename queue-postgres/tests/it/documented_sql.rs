@@ -10,7 +10,8 @@ fn queries(schema: &str) -> Vec<String> {
     let operations = include_str!("../../../docs/operations.md");
     let (_, queries) = operations.split_once("PostgreSQL:\n\n```sql\n").expect("a block of SQL");
     let (queries, _) = queries.split_once("```").expect("the end of the block");
-    let query = |query: &str| query.split_once(';').expect("a semicolon").0.replace("queue.", &format!("{schema}."));
+    let query =
+        |query: &str| query.split_once(';').expect("a semicolon").0.replace("queue.", &format!("{schema}."));
     queries.split("\n\n").map(query).collect()
 }
 
@@ -33,7 +34,8 @@ async fn the_queries_for_operators_count_the_jobs_of_partitions() -> TestResult 
     let ready: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(ready)).fetch_all(&mut connection).await?;
     assert_eq!(ready, [("mail".to_owned(), 1), ("webhooks".to_owned(), 3)]);
     let used = format!("select partition, ready, running from ({}\n) q order by partition", queries[1]);
-    let used: Vec<(String, i64, i64)> = sqlx::query_as(AssertSqlSafe(used)).fetch_all(&mut connection).await?;
+    let used: Vec<(String, i64, i64)> =
+        sqlx::query_as(AssertSqlSafe(used)).fetch_all(&mut connection).await?;
     assert_eq!(used, [("acme".to_owned(), 2, 1), ("zeta".to_owned(), 1, 0)]);
     for query in &queries[2..] {
         sqlx::raw_sql(AssertSqlSafe(query.clone())).execute(&mut connection).await?;

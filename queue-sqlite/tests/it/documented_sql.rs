@@ -11,7 +11,8 @@ use crate::fixture::{TestResult, work};
 /// Returns the queries of the documentation, each without what follows it in its last line.
 fn queries() -> Vec<&'static str> {
     let operations = include_str!("../../../docs/operations.md");
-    let (_, queries) = operations.split_once("describes every table and column):\n\n```sql\n").expect("a block of SQL");
+    let (_, queries) =
+        operations.split_once("describes every table and column):\n\n```sql\n").expect("a block of SQL");
     let (queries, _) = queries.split_once("```").expect("the end of the block");
     queries.split("\n\n").map(|query| query.split_once(';').expect("a semicolon").0).collect()
 }
