@@ -47,8 +47,8 @@ async fn fill(queue: &dyn Admin) -> TestResult {
 /// Samples a queue while limits hold its jobs back, after the queue has got a limit as a whole, and after its limits were removed.
 async fn sample_limits(queue: Arc<dyn Admin>) -> TestResult {
     let (page, mail) = (Page::new(), QueueName::from("mail"));
-    let sampler = page.metrics.sampler(queue.clone());
-    fill(&*queue).await?;
+    let (sampler, queue): (_, &dyn Admin) = (page.metrics.sampler(queue.clone()), &*queue);
+    fill(queue).await?;
 
     sampler.sample().await?;
     assert_eq!(held(&page), [(Some(7.0), Some(2.0)), (Some(2.0), Some(1.0))], "{}", page.text());
