@@ -1,4 +1,6 @@
-//! An invoicing service: its jobs write to a database, render files, send mails and call a webhook.
+//! An invoicing service: its jobs write to a database, render files, send mails and call webhooks.
+//!
+//! Each customer's webhook gets at most five calls a second, and none while it answers 429: see `jobs/notify.rs`.
 //!
 //! `cargo run --example invoices` runs it over an SQLite file, or over the PostgreSQL database of `DATABASE_URL`.
 //! `cargo test --example invoices` tests each job over both, and crashes it at every point.
@@ -15,7 +17,8 @@ mod tests;
 mod webhook;
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use queue_core::{BoxError, JobId, Services, ServicesBuilder};
@@ -26,7 +29,7 @@ use folder::Folder;
 use mailer::Mailer;
 use order::Order;
 use store::Store;
-use webhook::Webhook;
+use webhook::{CallError, Webhook};
 
 /// Registers the services that the jobs inject, apart from the mailer and the webhook.
 fn services(store: &Store, folder: Folder) -> ServicesBuilder {
@@ -45,14 +48,21 @@ impl Mailer for Console {
     }
 }
 
-/// A webhook that ends the program when it is called.
-struct End(Arc<Notify>);
+/// A webhook that is busy at its first call, and ends the program at the second.
+struct Busy {
+    was_called: AtomicBool,
+    sent: Arc<Notify>,
+}
 
 #[async_trait]
-impl Webhook for End {
-    async fn post(&self, _: JobId, order: i64) -> Result<(), BoxError> {
-        println!("the invoice of order {order} is sent");
-        self.0.notify_one();
+impl Webhook for Busy {
+    async fn post(&self, _: JobId, customer: &str, order: i64) -> Result<(), CallError> {
+        if !self.was_called.swap(true, Ordering::Relaxed) {
+            println!("{customer} wants no calls for a second");
+            return Err(CallError::TooManyCalls(Duration::from_secs(1)));
+        }
+        println!("{customer} knows that the invoice of order {order} is sent");
+        self.sent.notify_one();
         Ok(())
     }
 }
@@ -71,8 +81,11 @@ async fn main() -> Result<(), BoxError> {
     let sent = Arc::new(Notify::new());
     let services = services(&store, Folder::new(temporary.path()))
         .singleton_as::<dyn Mailer>(Arc::new(Console))
-        .singleton_as::<dyn Webhook>(Arc::new(End(sent.clone())));
-    let service = QueueService::new(store.queue(), jobs::all());
+        .singleton_as::<dyn Webhook>(Arc::new(Busy {
+            was_called: AtomicBool::new(false),
+            sent: sent.clone(),
+        }));
+    let service = QueueService::new(store.queue(), jobs::all()).limit("webhooks", jobs::webhook_limits());
     Host::builder().services(services.build()?).service(service).build()?.run_until(sent.notified()).await?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 
 mod crashes;
 mod runs;
+mod webhooks;
 mod world;
 
 use queue_core::BoxError;
@@ -43,10 +44,12 @@ macro_rules! over_both {
 over_both![
     runs::an_order_is_billed_rendered_mailed_and_reported,
     runs::an_order_that_is_rolled_back_is_not_billed,
-    runs::a_shop_that_does_not_answer_is_called_four_times,
-    runs::a_webhook_on_a_real_socket_does_not_time_out,
     runs::an_import_continues_where_it_stopped,
     runs::each_customer_gets_one_statement_of_a_month,
+    webhooks::a_webhook_that_does_not_answer_is_called_four_times,
+    webhooks::a_webhook_on_a_real_socket_does_not_time_out,
+    webhooks::no_customer_gets_more_than_five_calls_a_second,
+    webhooks::a_customer_who_answers_429_is_left_alone,
     crashes::from_an_order_to_the_webhook,
     crashes::of_an_import,
     crashes::of_closing_a_month,

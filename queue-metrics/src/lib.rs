@@ -2,8 +2,8 @@
 //! StatsD and OpenTelemetry.
 //!
 //! [`QueueMetrics`] observes services and counts pushes. Its [`Sampler`] reads the gauges from the store: the depth of each
-//! queue, the age of its oldest ready job, whether it is paused, and the workers of each service. So any number of processes
-//! report the same gauges, also one that runs no job. [`METRICS`] lists all metrics.
+//! queue, the age of its oldest ready job, whether it is paused, the jobs that its limits hold back, and the workers of each
+//! service. So any number of processes report the same gauges, also one that runs no job. [`METRICS`] lists all metrics.
 //!
 //! `dashboard.json` beside this crate is a Grafana dashboard, and `alerts.yml` has alert rules for Prometheus.
 //!
@@ -28,6 +28,7 @@
 //! no idle timeout for counters and histograms.
 
 mod counted;
+mod held_jobs;
 mod job_metrics;
 mod list;
 mod metric;

@@ -18,7 +18,7 @@ const JOBS: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0
 
 /// All metrics of this crate.
 ///
-/// No label is an id, a payload, a unique key or a value of meta.
+/// No label is an id, a payload, a unique key, a partition or a value of meta.
 pub const METRICS: &[Metric] = &[
     JOBS_PUSHED,
     ATTEMPTS,
@@ -27,6 +27,8 @@ pub const METRICS: &[Metric] = &[
     OLDEST_READY_SECONDS,
     DEPTH,
     PAUSED,
+    HELD_BY_LIMIT,
+    PARTITIONS_AT_LIMIT,
     WORKERS,
     WORKERS_BUSY,
     CLAIM_SECONDS,
@@ -103,6 +105,20 @@ pub(crate) const DEPTH: Metric = Metric::gauge(
 
 pub(crate) const PAUSED: Metric =
     Metric::gauge("queue_paused", Unit::Count, &["queue"], "1 if the queue is paused, otherwise 0.");
+
+pub(crate) const HELD_BY_LIMIT: Metric = Metric::gauge(
+    "queue_held_by_limit",
+    Unit::Count,
+    &["queue", "limit"],
+    "Ready jobs that may not start now, by the limit that holds them back: running, or rate with the waits of throttled jobs.",
+);
+
+pub(crate) const PARTITIONS_AT_LIMIT: Metric = Metric::gauge(
+    "queue_partitions_at_limit",
+    Unit::Count,
+    &["queue", "limit"],
+    "Partitions with ready jobs of which none may start now, by the limit of the partition: running or rate.",
+);
 
 pub(crate) const WORKERS: Metric = Metric::gauge(
     "queue_workers",

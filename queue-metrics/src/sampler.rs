@@ -1,15 +1,18 @@
 //! The sampler, which reads the gauges from the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use queue_core::admin::{QueueSummary, WorkerRecord};
+use queue_core::admin::{QueueSummary, UsageRequest, WorkerRecord};
 use queue_core::backend::error_chain;
 use queue_core::{Admin, Clock, QueueError, QueueErrorKind, QueueName, State};
 
-use crate::list::{DEPTH, OLDEST_READY_SECONDS, PAUSED, WORKERS, WORKERS_BUSY};
+use crate::held_jobs::HeldJobs;
+use crate::list::{
+    DEPTH, HELD_BY_LIMIT, OLDEST_READY_SECONDS, PARTITIONS_AT_LIMIT, PAUSED, WORKERS, WORKERS_BUSY,
+};
 use crate::process_metrics::ProcessMetrics;
 
 /// The cap of `queue_depth`. A sample is read every few seconds and no one waits for it, so it counts further than a summary does by
@@ -22,8 +25,9 @@ const STATES: [State; 5] =
 
 /// Reads the gauges of a queue from its store. [`QueueMetrics::sampler`](crate::QueueMetrics::sampler) creates it.
 ///
-/// A sample reads the summary of the store, whose cost does not grow with the number of jobs, and the workers. All processes report
-/// the same values, so a dashboard takes the maximum over processes, not the sum.
+/// A sample reads the summary of the store, whose cost does not grow with the number of jobs, and the workers. Of each queue with
+/// limits it also reads the use of all partitions. All processes report the same values, so a dashboard takes the maximum over
+/// processes, not the sum.
 pub struct Sampler {
     queue: Arc<dyn Admin>,
     metrics: Arc<ProcessMetrics>,
@@ -34,6 +38,8 @@ pub struct Sampler {
 #[derive(Default)]
 struct SampledNames {
     queues: BTreeSet<QueueName>,
+    /// The queues with limits.
+    limited: BTreeSet<QueueName>,
     services: BTreeSet<String>,
 }
 
@@ -48,17 +54,23 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// Those of [`Admin::summary_up_to`] and [`Admin::workers`]. A queue that stores no announcements has no gauges of workers; that is
-    /// no error.
+    /// Those of [`Admin::summary_up_to`], [`Admin::limits`], [`Admin::usage`] and [`Admin::workers`]. A queue that stores no announcements
+    /// has no gauges of workers, and one that has no limits has none of limits; that is no error.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no gauge is set.
     pub async fn sample(&self) -> Result<(), QueueError> {
-        let sampled = async { Ok((self.queue.summary_up_to(CAP).await?, self.workers().await?)) }.await;
-        let (queues, workers) = sampled.inspect_err(|_| self.metrics.count_store_failure("summary"))?;
+        let sampled = async {
+            let queues = self.queue.summary_up_to(CAP).await?;
+            let held = self.held_jobs(&queues).await?;
+            Ok::<_, QueueError>((queues, held, self.workers().await?))
+        };
+        let (queues, held, workers) =
+            sampled.await.inspect_err(|_| self.metrics.count_store_failure("summary"))?;
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         self.set_queues(&queues, &mut reported.queues);
+        self.set_held_jobs(&held, &mut reported.limited);
         self.set_workers(&workers, &mut reported.services);
         Ok(())
     }
@@ -81,6 +93,26 @@ impl Sampler {
             }
             is_failing = sampled.is_err();
             clock.sleep(interval).await;
+        }
+    }
+
+    /// Returns the jobs that limits hold back, for each queue with limits.
+    async fn held_jobs(&self, queues: &[QueueSummary]) -> Result<BTreeMap<QueueName, HeldJobs>, QueueError> {
+        let mut held = BTreeMap::new();
+        for QueueSummary { queue, .. } in queues {
+            if self.has_limits(queue).await? {
+                let usage = self.queue.usage(&UsageRequest::of(queue).limit(usize::MAX)).await?;
+                held.insert(queue.clone(), HeldJobs::of(&usage));
+            }
+        }
+        Ok(held)
+    }
+
+    /// Returns whether a queue has limits; `false` if the store keeps none.
+    async fn has_limits(&self, queue: &QueueName) -> Result<bool, QueueError> {
+        match self.queue.limits(queue).await {
+            Err(error) if error.kind() == QueueErrorKind::Unsupported => Ok(false),
+            limits => Ok(!limits?.is_empty()),
         }
     }
 
@@ -110,6 +142,18 @@ impl Sampler {
             recording.gauge(&PAUSED, &[name]).set(f64::from(u8::from(queue.paused)));
         }
         reported.extend(queues.iter().map(|queue| queue.queue.clone()));
+    }
+
+    fn set_held_jobs(&self, held: &BTreeMap<QueueName, HeldJobs>, reported: &mut BTreeSet<QueueName>) {
+        let recording = self.metrics.recording();
+        reported.extend(held.keys().cloned());
+        for queue in reported.iter() {
+            for (limit, of_limit) in held.get(queue).copied().unwrap_or_default().by_limit() {
+                let labels = [queue.as_str(), limit];
+                recording.gauge(&HELD_BY_LIMIT, &labels).set(of_limit.jobs as f64);
+                recording.gauge(&PARTITIONS_AT_LIMIT, &labels).set(of_limit.partitions as f64);
+            }
+        }
     }
 
     fn set_workers(&self, workers: &[WorkerRecord], reported: &mut BTreeSet<String>) {

@@ -108,13 +108,13 @@ begin
     select _now, _total, null::text, null::bigint, null::bigint, null::bigint
     union all
     select _now, _total, u.partition, sum(u.ready)::bigint, sum(u.running)::bigint, max(u.free_at) from (
-        select r.partition, count(*) as ready, 0 as running, 0::bigint as free_at
-        from ready r where r.queue_id = _id and (r.partition = '' or _total is null) group by r.partition
+        -- A job that names a partition is in the counts, with the changes that no claim has added yet.
+        select p.name as partition, p.ready, 0 as running, 0::bigint as free_at
+        from partitions p where p.queue_id = _id and p.ready <> 0 and p.name <> ''
         union all
-        select p.name, p.ready, 0, 0 from partitions p where p.queue_id = _id and p.name <> '' and p.ready <> 0
+        select c.partition, c.ready, 0, 0 from partition_changes c where c.queue_id = _id and c.partition <> ''
         union all
-        select c.partition, sum(c.ready), 0, 0 from partition_changes c
-        where c.queue_id = _id and c.partition <> '' and _total is not null group by c.partition
+        select '', count(*), 0, 0 from ready r where r.queue_id = _id and r.partition = ''
         union all
         select coalesce(j.partition, ''), count(*), 0, 0
         from waiting w join jobs j on j.seq = any (array[w.seq])
@@ -132,4 +132,4 @@ begin
 end $$;
 comment on function usage is
     'Returns the use of a queue: first a row with the time and shares.free_at, then a row for each partition that has ready or running '
-    'jobs or may start none yet. Reads the running jobs of the queue and the ready ones that name no partition.';
+    'jobs or may start none yet. Reads the partitions and the running jobs of the queue, and its ready jobs that name no partition.';

@@ -2,7 +2,7 @@
 
 use queue_core::{JobContext, JobError, background_job};
 
-use super::{notify_shop, render};
+use super::{notify_customer, render};
 use crate::folder::Folder;
 use crate::mailer::Mailer;
 use crate::store::Store;
@@ -19,6 +19,6 @@ pub(crate) async fn mail_invoice(
     let order = store.order(order).await?;
     let text = folder.read(&render::file(order.number))?;
     mailer.send(context.id(), &order.customer, &text).await?;
-    context.then(notify_shop::new(order.number));
+    context.then(notify_customer::new(order.customer, order.number));
     Ok(())
 }

@@ -17,7 +17,7 @@ use crate::mailer::Mailer;
 use crate::order::Order;
 use crate::services;
 use crate::store::{Store, with};
-use crate::webhook::Webhook;
+use crate::webhook::{CallError, Webhook};
 
 /// The database of a test.
 pub(super) enum Database {
@@ -33,14 +33,14 @@ pub(super) struct World {
     database: Database,
 }
 
-/// The mail provider and the shop.
+/// The mail provider and the webhooks of the customers.
 #[derive(Default)]
 pub(super) struct Outside {
     /// How many of the next calls fail.
     pub(super) outages: AtomicU32,
     /// The mails, one for each key.
     pub(super) mails: Mutex<BTreeMap<JobId, String>>,
-    /// The orders that the shop was called about, one for each key.
+    /// The orders that the customers know to be invoiced, one for each key.
     pub(super) reports: Mutex<BTreeMap<JobId, i64>>,
 }
 
@@ -72,7 +72,7 @@ impl Mailer for Outside {
 
 #[async_trait]
 impl Webhook for Outside {
-    async fn post(&self, key: JobId, order: i64) -> Result<(), BoxError> {
+    async fn post(&self, key: JobId, _: &str, order: i64) -> Result<(), CallError> {
         self.fail_if_down()?;
         self.reports.lock().unwrap().insert(key, order);
         Ok(())

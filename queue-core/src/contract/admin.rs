@@ -32,14 +32,14 @@ use crate::contract::usage::{QueueUsage, UsageRequest};
 /// use queue_core::admin::{Filter, PageRequest, Sort};
 /// use queue_core::{Admin, QueueError, State};
 ///
-/// /// Runs the newest 100 discarded jobs of the queue `mail` again.
+/// /// Runs the newest 100 discarded jobs of the queue `mail` again, and ends its pause.
 /// async fn retry_mails(queue: &impl Admin) -> Result<(), QueueError> {
 ///     let discarded = Filter::all().queue("mail").state(State::Discarded);
 ///     let page = queue.list(&discarded, &PageRequest::first(100).sort(Sort::Finished).newest()).await?;
-///     for job in page.jobs {
+///     for job in page {
 ///         queue.retry(job.id).await?;
 ///     }
-///     Ok(())
+///     queue.resume(&"mail".into()).await // a method that changes a queue borrows its name
 /// }
 /// ```
 ///
@@ -232,10 +232,10 @@ pub trait Admin: Queue {
         Err(QueueError::unsupported("this queue has no import: push the jobs as new ones"))
     }
 
-    /// Stops deliveries from a queue. Pushes and running jobs continue.
+    /// Stops deliveries from a queue, as in `queue.pause(&"mail".into())`. Pushes and running jobs continue.
     async fn pause(&self, queue: &QueueName) -> Result<(), QueueError>;
 
-    /// Resumes deliveries from a queue and wakes waiting claimers.
+    /// Resumes deliveries from a queue, as in `queue.resume(&"mail".into())`, and wakes waiting claimers.
     async fn resume(&self, queue: &QueueName) -> Result<(), QueueError>;
 
     /// Returns the limits of a queue: those that programs declare, and those that operators have set. The queue's own is first, then

@@ -19,7 +19,9 @@ use crate::contract::sort::{Order, Sort};
 ///     let mut request = PageRequest::first(50).sort(Sort::Finished).newest();
 ///     loop {
 ///         let page = queue.list(&filter, &request).await?;
-///         page.jobs.iter().for_each(|job| println!("{} {}", job.id, job.name));
+///         for job in &page {
+///             println!("{} {}", job.id, job.name);
+///         }
 ///         let Some(next) = page.next else { return Ok(()) };
 ///         request.after = Some(next);
 ///     }
@@ -88,7 +90,7 @@ impl PageRequest {
     }
 }
 
-/// A page of jobs.
+/// A page of jobs. It can be iterated over like its `jobs`.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct JobPage {
@@ -106,5 +108,23 @@ impl JobPage {
     #[must_use]
     pub const fn new(jobs: Vec<JobRecord>, next: Option<Cursor>) -> Self {
         Self { jobs, next, searched_until: None }
+    }
+}
+
+impl IntoIterator for JobPage {
+    type Item = JobRecord;
+    type IntoIter = std::vec::IntoIter<JobRecord>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.jobs.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a JobPage {
+    type Item = &'a JobRecord;
+    type IntoIter = std::slice::Iter<'a, JobRecord>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.jobs.iter()
     }
 }

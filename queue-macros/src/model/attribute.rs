@@ -31,6 +31,15 @@ pub(crate) struct Attribute {
 }
 
 impl Attribute {
+    /// Returns the format strings that name fields.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = &Template> {
+        let key = self.unique.as_ref().and_then(|unique| match &unique.key {
+            UniqueKey::Template(template) => Some(template),
+            UniqueKey::Payload => None,
+        });
+        key.into_iter().chain(&self.partition)
+    }
+
     /// Returns the path of the private module that generated code uses.
     pub(crate) fn private(&self) -> TokenStream {
         self.private_at(Span::mixed_site())

@@ -3,7 +3,7 @@
 use syn::ext::IdentExt as _;
 
 use crate::diagnostics::Diagnostics;
-use crate::model::{Attribute, Invalid, Parameter, Template, UniqueKey};
+use crate::model::{Attribute, Invalid, Parameter, Template};
 use crate::text::{list, nearest};
 
 pub(super) fn check(
@@ -11,11 +11,7 @@ pub(super) fn check(
     parameters: &[Result<Parameter, Invalid>],
     diagnostics: &mut Diagnostics,
 ) {
-    let key = attribute.unique.as_ref().and_then(|unique| match &unique.key {
-        UniqueKey::Template(template) => Some(template),
-        UniqueKey::Payload => None,
-    });
-    for template in key.into_iter().chain(&attribute.partition) {
+    for template in attribute.templates() {
         check_one(template, parameters, diagnostics);
     }
 }

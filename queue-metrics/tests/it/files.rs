@@ -84,9 +84,9 @@ fn the_expressions_use_only_labels_of_their_metrics() -> TestResult {
 }
 
 #[test]
-fn there_are_six_alerts_each_with_a_summary_and_a_description() {
+fn there_are_seven_alerts_each_with_a_summary_and_a_description() {
     for (key, number) in
-        [("- alert: ", 6), ("expr: ", 6), ("severity: ", 6), ("summary: ", 6), ("description: ", 6)]
+        [("- alert: ", 7), ("expr: ", 7), ("severity: ", 7), ("summary: ", 7), ("description: ", 7)]
     {
         let lines = ALERTS.lines().filter(|line| line.trim().starts_with(key)).count();
         assert_eq!(lines, number, "{key}");

@@ -5,6 +5,7 @@
 mod files;
 mod gauges;
 mod jobs;
+mod limits;
 mod page;
 #[cfg(feature = "prometheus")]
 mod prometheus_page;

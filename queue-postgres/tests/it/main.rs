@@ -8,6 +8,7 @@ mod credentials;
 mod dead_connections;
 mod diagnosis;
 mod direct_pushes;
+mod documented_sql;
 mod doubt;
 mod durable;
 mod enqueue;

@@ -4,6 +4,7 @@ mod broken_stores;
 mod clock;
 mod conformance;
 mod diagnosis;
+mod documented_sql;
 mod drop_releases_file;
 mod durable;
 mod enqueue;

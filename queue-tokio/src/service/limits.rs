@@ -48,10 +48,12 @@ async fn declare_one(
 /// Returns the mistakes in the declared limits.
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
     let service = &settings.name;
+    let served: Vec<_> = settings.queues.iter().map(|(served, _)| format!("`{served}`")).collect();
+    let served = if served.is_empty() { "no queue".to_owned() } else { served.join(", ") };
     let problem = |(queue, limits): &(QueueName, QueueLimits)| {
         if !settings.queues.iter().any(|(served, _)| served == queue) {
             return Some(format!(
-                "the service `{service}` has limits for the queue `{queue}`, which it does not serve: add the queue to `QueueService::queues`"
+                "the service `{service}` has limits for the queue `{queue}`, which it does not serve; it serves {served}: correct the name, or add the queue to `QueueService::queues`"
             ));
         }
         let error = limits.check().err()?;

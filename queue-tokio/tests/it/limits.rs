@@ -219,6 +219,8 @@ async fn a_mistake_in_a_limit_is_reported_at_the_start() {
     let unserved = build("mails", QueueLimits::each(Limit::running(1)));
     let invalid = build("default", QueueLimits::each(Limit::starts(3, SECOND).burst(4)));
 
-    assert!(unserved.contains("limits for the queue `mails`, which it does not serve"), "{unserved}");
+    let expected =
+        "limits for the queue `mails`, which it does not serve; it serves `default`: correct the name";
+    assert!(unserved.contains(expected), "{unserved}");
     assert!(invalid.contains("the limit of each partition: `burst` is 4"), "{invalid}");
 }
