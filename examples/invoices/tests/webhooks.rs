@@ -111,8 +111,8 @@ pub(super) async fn no_customer_gets_more_than_five_calls_a_second(world: World)
 }
 
 pub(super) async fn a_customer_who_answers_429_is_left_alone(world: World) -> Result<(), BoxError> {
-    let busy = "429 Too Many Requests\r\nretry-after: 30";
-    let address = customers(&[busy, "204 No Content", "204 No Content", "204 No Content"])?;
+    const BUSY: &str = "429 Too Many Requests\r\nretry-after: 30";
+    let address = customers(&[BUSY, "204 No Content", "204 No Content", "204 No Content"])?;
     let kit = world.builder().replace::<dyn Webhook>(Arc::new(Http(address))).build()?;
     kit.queue().declare_limits(&"webhooks".into(), &webhook_limits()).await?;
     let began = kit.now();
