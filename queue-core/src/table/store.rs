@@ -283,7 +283,6 @@ impl Store {
     }
 
     /// Changes the end of the lease of an executing job.
-    #[inline]
     pub(super) fn move_lease(&mut self, slot: Slot, expires_at: Timestamp) {
         let job = stored_mut(&mut self.jobs, slot);
         let was_there = self.leases.remove(&job.by_state_time(slot));
@@ -368,8 +367,7 @@ impl Store {
         batch
     }
 
-    /// Removes and returns the ready job of a queue that starts next, unless the queue is paused. The caller inserts it into the
-    /// index of executing jobs; its partition counts it as running already.
+    /// Removes and returns the ready job that starts next, unless the queue is paused. The caller links it as executing.
     #[inline]
     pub(super) fn pop_ready(&mut self, number: u32) -> Option<Slot> {
         let queue = &mut self.queues[number as usize];

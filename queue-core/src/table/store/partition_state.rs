@@ -18,7 +18,7 @@ pub(super) struct PartitionState {
     pub(super) jobs: u64,
     /// When it was last served or came to have a ready job, in the numbers of its queue.
     pub(super) turn: u64,
-    /// What was last stored in the order of its queue.
+    /// The standing that is stored in the order of its queue.
     standing: Standing,
 }
 

@@ -17,7 +17,7 @@ pub(super) struct ServingOrder {
     startable: usize,
 }
 
-/// What a partition may start.
+/// The jobs that a partition may start, and its place in the order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Standing {
     /// The number of its ready jobs that may start now. More may start from `step` on.

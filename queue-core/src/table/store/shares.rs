@@ -183,7 +183,7 @@ impl Shares {
         (self.total.usage(self.ready as u64, self.now), partitions.collect())
     }
 
-    /// Gives a partition the next number in the order of those that were served or came to have a ready job.
+    /// Sets the turn of a partition to the next number in the order of those that were served or came to have a ready job.
     fn give_turn(&mut self, number: u32) {
         self.turn += 1;
         let turn = self.turn;
