@@ -14,7 +14,7 @@ pub(crate) struct HeldJobs {
     rate: Held,
 }
 
-/// The jobs of a queue that one kind of limit holds back.
+/// The ready jobs and the partitions of a queue that one kind of limit holds back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
     /// The number of ready jobs.
