@@ -10,9 +10,12 @@ use crate::sharing::Sharing;
 /// The sharings with a target, and the least rate relative to that of a plain queue.
 const LEAST: [(Sharing, f64); 2] = [(Sharing::Hundred, 0.9), (Sharing::TenThousand, 0.7)];
 
+/// A load that is compared: its word, and whether a load is it.
+type Compared = (&'static str, fn(Load) -> bool);
+
 /// Compares the results with each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
-    let loads: [(&str, fn(Load) -> bool); 2] = [
+    let loads: [Compared; 2] = [
         ("drain", |load| matches!(load, Load::Drain { .. })),
         ("stream", |load| matches!(load, Load::Stream { .. })),
     ];

@@ -77,7 +77,7 @@ fn fairness(results: &Results) -> Table {
     let note = format!(
         "20 small tenants push a job each 20 ms in turn, {} in all, while 64 workers run the flood of another tenant; each job \
          works for {RUN_TIME:?}. From before the push to the job's first line, in ms. A job that has not started within \
-         {FLOOD_PATIENCE:?} counts as not run. A flood of 0 jobs is an idle system.",
+         {FLOOD_PATIENCE:?} counts as not run. Without a flood the system is idle.",
         harness::SMALL_JOBS
     );
     let mut table = Table::new("limits-fairness", "Small tenants beside a flood", note);
@@ -90,8 +90,8 @@ fn fairness(results: &Results) -> Table {
         table.row([
             case.system.to_string(),
             case.sharing.to_string(),
-            short(waiting as f64),
-            median(series(Metric::Rate).as_ref()),
+            if waiting == 0 { "none".to_owned() } else { short(waiting as f64) },
+            median(series(Metric::Rate).filter(|_| waiting > 0).as_ref()),
             millis(series(Metric::StartMedian).as_ref(), Series::median),
             millis(p99.as_ref(), Series::median),
             format!("{least} – {most}"),
