@@ -17,7 +17,7 @@
 //! A law moves the fixture's clock and waits for events; it never sleeps.
 //! The last laws, `q55` and `q56`, read these environment variables:
 //!
-//! - `QUEUE_CONFORMANCE_SEQUENCES`: the number of random sequences of operations that are compared with the model, 1,000 by default.
+//! - `QUEUE_CONFORMANCE_SEQUENCES`: the number of random sequences of operations that are compared with the model, by default the fixture's.
 //! - `QUEUE_CONFORMANCE_SEED`: the seed of the first sequence, to repeat a failure.
 
 mod bulk;

@@ -50,11 +50,13 @@
 //! Law D5 kills a dozen processes, and goes on for as many minutes as the environment variable `QUEUE_TORTURE_MINUTES` says.
 
 mod beside;
+mod commanded;
 mod harness;
 mod held;
 mod hold;
 mod killed;
 mod killed_load;
+mod limit_changes;
 mod limits;
 mod opening;
 mod operation;
@@ -127,6 +129,9 @@ laws! {
         }
         limits {
             d36_limits_survive_a_restart_and_killed_workers,
+        }
+        limit_changes {
+            d37_a_limit_that_another_process_changes_binds_at_once,
         }
         unit {
             d12_a_units_effects_and_its_completion_are_one_commit,

@@ -33,6 +33,20 @@ pub trait Fixture: Send + Sync + 'static {
     /// Closes the handle that [`queue`](Fixture::queue) returns.
     async fn close(&self);
 
+    /// Empties the queue, so that it serves as a fresh one. Returns `false`, the default, if another fixture costs no more.
+    ///
+    /// No call is in flight. The queue keeps its handle, and its clock has the time of the day at which a fresh one starts.
+    async fn empty(&self) -> bool {
+        false
+    }
+
+    /// Returns the number of random sequences that Q55 compares with the model, unless the environment says another: 1,000.
+    ///
+    /// A backend on which they take minutes returns fewer, and runs more of them before a release.
+    fn sequences(&self) -> u64 {
+        1_000
+    }
+
     /// Opens the same store again, as a restarted program would. Returns `None` if the queue lives in memory only.
     async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         None

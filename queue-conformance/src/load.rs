@@ -18,7 +18,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use queue_core::{Admin, BoxError, CancellationToken, QueueError, QueueErrorKind};
+use fastrand::Rng;
+use queue_core::{Admin, BoxError, CancellationToken, NewJob, Partition, QueueError, QueueErrorKind};
 use tokio::time::sleep;
 
 use crate::history::{EventKind, KnownOutcome};
@@ -39,6 +40,7 @@ pub struct Load {
     pub journal: Journal,
     /// Fires when the client should end.
     pub stop: CancellationToken,
+    partitions: Vec<Partition>,
 }
 
 impl Load {
@@ -48,7 +50,34 @@ impl Load {
     ///
     /// If the file of the journal exists or cannot be created.
     pub fn new(queue: Arc<dyn Admin>, journal: &Path, stop: CancellationToken) -> Result<Self, BoxError> {
-        Ok(Self { queue, journal: Journal::create(journal)?, stop })
+        Ok(Self { queue, journal: Journal::create(journal)?, stop, partitions: Vec::new() })
+    }
+
+    /// Sets the partitions over which the client spreads its jobs; one that is listed twice gets twice as many. Some attempts then end
+    /// by a throttle.
+    #[must_use]
+    pub fn partitions(self, partitions: impl IntoIterator<Item = impl Into<Partition>>) -> Self {
+        Self { partitions: partitions.into_iter().map(Into::into).collect(), ..self }
+    }
+
+    /// Creates a batch of at most `most` random jobs, each in one of the partitions.
+    ///
+    /// # Errors
+    ///
+    /// If a payload cannot be created.
+    pub fn batch(&self, random: &mut Rng, most: u32) -> Result<Vec<NewJob>, QueueError> {
+        let mut jobs = jobs::batch(random, most)?;
+        for job in &mut jobs {
+            if let Some(partition) = random.choice(&self.partitions) {
+                job.partition = partition.clone();
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Returns whether the jobs are spread over partitions.
+    fn has_partitions(&self) -> bool {
+        !self.partitions.is_empty()
     }
 
     /// Records a call and its answer. Repeats the call a few times while its outcome is unknown.

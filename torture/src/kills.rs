@@ -4,12 +4,15 @@
 //! store; each appends its calls to a journal of its own. The driver kills and restarts them at random, and injects faults into
 //! the server (`server_faults.rs`). A producer that replaces a killed one repeats the push that had no answer.
 //!
+//! In the scenario `limits` the jobs are spread over partitions, whose limits bind meanwhile (`limits.rs`).
+//!
 //! At the end the faults are cleared first, then the producers and the applications stop, then the workers drain the queue and
 //! stop, and `judge.rs` checks the merged journals against the queue.
 
 pub(crate) mod application;
 mod fleet;
 mod judge;
+mod limits;
 mod sales;
 mod server_faults;
 pub(crate) mod worker;
@@ -19,8 +22,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use queue_conformance::load::{self, Load};
-use queue_core::{Admin, BoxError};
+use queue_conformance::load;
+use queue_core::{Admin, BoxError, QueueLimits};
 use test_servers::Postgres;
 use tokio::time::sleep;
 
@@ -28,6 +31,7 @@ use crate::queue::Location;
 use crate::report::Report;
 use crate::settings::{Role, Torture};
 use fleet::Fleet;
+use limits::WatchedLimits;
 use server_faults::ServerFaults;
 
 /// The mean time between two kills.
@@ -42,9 +46,34 @@ const FAULT_ODDS: u32 = 5;
 /// How long the workers may take to drain the queue when no process pushes or is killed any more.
 const DRAIN: Duration = Duration::from_secs(120);
 
+/// How long processes are killed, and under what.
+struct Plan {
+    /// The length in minutes, instead of a number of kills.
+    minutes: Option<f64>,
+    kills: u32,
+    has_limits: bool,
+    /// Whether to keep the folder of a run that passed.
+    keep: bool,
+}
+
 /// Starts processes on a fresh queue, kills them at random, and judges their histories. With a server, also kills the server and
 /// injects faults into its connections.
 pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>) -> Result<Report, BoxError> {
+    let Torture { minutes, kills, keep, .. } = *torture;
+    run_plan(&Plan { minutes, kills, has_limits: false, keep }, seed, server).await
+}
+
+/// Does the same on a queue whose limits bind, and judges these too.
+pub(crate) async fn run_with_limits(
+    torture: &Torture,
+    seed: u64,
+    server: Option<&Postgres>,
+) -> Result<Report, BoxError> {
+    let Torture { minutes, limit_kills, keep, .. } = *torture;
+    run_plan(&Plan { minutes, kills: limit_kills, has_limits: true, keep }, seed, server).await
+}
+
+async fn run_plan(plan: &Plan, seed: u64, server: Option<&Postgres>) -> Result<Report, BoxError> {
     let folder = tempfile::Builder::new().prefix("queue-torture-kills-").tempdir()?;
     let mut random = Rng::with_seed(seed);
     let (mut faults, location) = match server {
@@ -54,8 +83,8 @@ pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>)
         }
         None => (None, Location::File(folder.path().join("jobs.db"))),
     };
-    let ended = run_load(torture, folder.path(), &location, faults.as_mut(), &mut random).await;
-    if torture.keep || ended.is_err() {
+    let ended = run_load(plan, folder.path(), &location, faults.as_mut(), &mut random).await;
+    if plan.keep || ended.is_err() {
         println!("kept: {}", folder.keep().display());
     }
     ended
@@ -64,21 +93,27 @@ pub(crate) async fn run(torture: &Torture, seed: u64, server: Option<&Postgres>)
 /// Pushes until the driver stops the process.
 pub(crate) async fn produce(role: &Role) -> Result<(), BoxError> {
     let stop = load::stop_at_end_of_input();
-    let load = Load::new(role.location.open().await?, &role.journal, stop)?;
+    let load = limits::client(role, role.location.open().await?, stop)?;
     load::produce(&load, role.seed, role.repeat_pushes_of.as_deref()).await
 }
 
-/// Judges the kept folder of an earlier run again.
-pub(crate) async fn judge_again(folder: &Path) -> Result<Report, BoxError> {
+/// Judges the kept folder of an earlier run again, whose limits did bind or not.
+pub(crate) async fn judge_again(folder: &Path, has_limits: bool) -> Result<Report, BoxError> {
     let location = Location::File(folder.join("jobs.db"));
     let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     let mut journals: Vec<_> = entries.iter().map(std::fs::DirEntry::path).collect();
     journals.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
-    judge::judge(&location, location.open().await?, &journals, Report::default()).await
+    let limits = in_force(has_limits);
+    judge::judge(&location, location.open().await?, &journals, &limits, Report::default()).await
+}
+
+/// Returns the limits of the load's queue.
+fn in_force(has_limits: bool) -> QueueLimits {
+    if has_limits { limits::in_force() } else { QueueLimits::none() }
 }
 
 async fn run_load(
-    torture: &Torture,
+    plan: &Plan,
     folder: &Path,
     location: &Location,
     mut faults: Option<&mut ServerFaults<'_>>,
@@ -87,8 +122,17 @@ async fn run_load(
     let start = Instant::now();
     let way = faults.as_ref().map_or_else(|| location.clone(), |faults| faults.proxied());
     sales::prepare(location).await?;
-    let mut fleet = Fleet::start(folder, &way, random)?;
-    kill_until_over(torture, &mut fleet, faults.as_deref_mut(), start, random).await?;
+    let mut watched = match plan.has_limits {
+        true => Some(WatchedLimits::declare(location.open().await?).await?),
+        false => None,
+    };
+    let mut fleet = Fleet::start(folder, &way, plan.has_limits, random)?;
+    kill_until_over(plan, &mut fleet, faults.as_deref_mut(), watched.as_mut(), start, random).await?;
+    if let (Some(watched), Some(faults)) = (&mut watched, &mut faults) {
+        // Few of the random faults are kills of the server.
+        faults.kill_server(random).await?;
+        watched.watch_for(BETWEEN_KILLS).await?;
+    }
     if let Some(faults) = &faults {
         faults.clear();
     }
@@ -108,24 +152,33 @@ async fn run_load(
         Some(faults) => faults.add_to(report),
         None => report,
     };
-    judge::judge(location, queue, fleet.journals(), report).await
+    let report = match watched {
+        Some(watched) => watched.judge(report).await?,
+        None => report,
+    };
+    judge::judge(location, queue, fleet.journals(), &in_force(plan.has_limits), report).await
 }
 
-/// Kills processes until the limit is reached, and injects the server's faults.
+/// Kills processes for as long as the plan says, and injects the server's faults. Watches the limits meanwhile.
 async fn kill_until_over(
-    torture: &Torture,
+    plan: &Plan,
     fleet: &mut Fleet,
     mut faults: Option<&mut ServerFaults<'_>>,
+    mut watched: Option<&mut WatchedLimits>,
     start: Instant,
     random: &mut Rng,
 ) -> Result<(), BoxError> {
-    let is_over = |fleet: &Fleet| match torture.minutes {
+    let is_over = |fleet: &Fleet| match plan.minutes {
         Some(minutes) => start.elapsed().as_secs_f64() >= minutes * 60.0,
-        None => fleet.kills() >= torture.kills,
+        None => fleet.kills() >= plan.kills,
     };
     while !is_over(fleet) {
         // The interval to the next event of a Poisson process.
-        sleep(BETWEEN_KILLS.mul_f64(-(1.0 - random.f64()).ln())).await;
+        let pause = BETWEEN_KILLS.mul_f64(-(1.0 - random.f64()).ln());
+        match &mut watched {
+            Some(watched) => watched.watch_for(pause).await?,
+            None => sleep(pause).await,
+        }
         fleet.check()?;
         if let Some(faults) = faults.as_mut().filter(|_| random.u32(0..FAULT_ODDS) == 0) {
             faults.inject(random).await?;

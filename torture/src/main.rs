@@ -5,6 +5,7 @@
 //!
 //! - `kills.rs`: producers and workers are processes, killed with SIGKILL at random moments under load.
 //!   Each records its calls and their answers (`queue_conformance::load`), and `queue_conformance::history` judges all records.
+//!   They are killed again while limits bind, which no instant and no window may exceed.
 //! - `stops.rs`: workers that are stopped by SIGTERM under load.
 //! - `ticks.rs`: processes with a schedule, killed with SIGKILL at random moments.
 //! - `disk_full.rs`: pushes until the disk is full, frees space, and continues.
@@ -55,7 +56,9 @@ async fn main() -> ExitCode {
         Command::Stops(stops) => Ok(print_result("stops", None, stops::run(&stops).await)),
         Command::Serve(serve) => stops::worker::run(&serve).await.map(|()| true),
         Command::Tick(tick) => ticks::worker::run(&tick).await.map(|()| true),
-        Command::Judge { folder } => Ok(print_result("judge", None, kills::judge_again(&folder).await)),
+        Command::Judge { folder, limits } => {
+            Ok(print_result("judge", None, kills::judge_again(&folder, limits).await))
+        }
         Command::Producer(role) => kills::produce(&role).await.map(|()| true),
         Command::Application(role) => kills::application::run(&role).await.map(|()| true),
         Command::Worker(role) => kills::worker::run(&role).await.map(|()| true),
@@ -85,6 +88,9 @@ async fn torture_sqlite(torture: &Torture) -> bool {
     if torture.includes(Scenario::Kills) {
         passed &= print_result("kills", Some(seed), kills::run(torture, seed, None).await);
     }
+    if torture.includes(Scenario::Limits) {
+        passed &= print_result("limits", Some(seed), kills::run_with_limits(torture, seed, None).await);
+    }
     if torture.includes(Scenario::Stops) {
         passed &= print_result("stops", Some(seed), stops::of(torture.stops, seed, None).await);
     }
@@ -113,6 +119,11 @@ async fn torture_postgres(torture: &Torture) -> Result<bool, BoxError> {
     if torture.includes(Scenario::Kills) {
         let server = Postgres::start(Durability::Full, &["max_connections=300"])?;
         passed &= print_result("kills", Some(seed), kills::run(torture, seed, Some(&server)).await);
+    }
+    if torture.includes(Scenario::Limits) {
+        let server = Postgres::start(Durability::Full, &["max_connections=300"])?;
+        let ended = kills::run_with_limits(torture, seed, Some(&server)).await;
+        passed &= print_result("limits", Some(seed), ended);
     }
     if torture.includes(Scenario::Stops) {
         let server = Postgres::start(Durability::Full, &[])?;

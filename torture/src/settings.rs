@@ -29,6 +29,9 @@ pub(crate) enum Command {
     Judge {
         /// The folder, with the database and the journals.
         folder: PathBuf,
+        /// Limits did bind in that run.
+        #[arg(long)]
+        limits: bool,
     },
     /// Pushes jobs, until it is killed or its standard input ends.
     #[command(hide = true)]
@@ -53,12 +56,15 @@ pub(crate) enum Command {
 /// The settings of a torture.
 #[derive(Debug, Args)]
 pub(crate) struct Torture {
-    /// Kills processes for this many minutes.
-    #[arg(long, conflicts_with = "kills")]
+    /// Kills processes for this many minutes, and for as many again while limits bind.
+    #[arg(long, conflicts_with_all = ["kills", "limit_kills"])]
     pub(crate) minutes: Option<f64>,
     /// Kills this many processes.
     #[arg(long, default_value_t = 40)]
     pub(crate) kills: u32,
+    /// Kills this many processes while limits bind.
+    #[arg(long, default_value_t = 40)]
+    pub(crate) limit_kills: u32,
     /// Repeats the random choices of an earlier run.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -105,6 +111,8 @@ pub(crate) enum Scenario {
     Restores,
     /// Killed processes.
     Kills,
+    /// Killed processes while limits bind.
+    Limits,
     /// Workers stopped by SIGTERM.
     Stops,
     /// Killed processes with a schedule.
@@ -131,6 +139,9 @@ pub(crate) struct Role {
     /// The journal of a killed producer whose unanswered pushes are repeated.
     #[arg(long)]
     pub(crate) repeat_pushes_of: Option<PathBuf>,
+    /// Whether the jobs are spread over the partitions of a queue with limits.
+    #[arg(long)]
+    pub(crate) limits: bool,
     /// The seed of the process's random choices.
     #[arg(long)]
     pub(crate) seed: u64,

@@ -52,10 +52,12 @@ pub(crate) fn tests(arguments: &[String]) -> Vec<Step> {
         let loom = cargo("test --package queue-tokio --lib loom --target-dir target/loom");
         // With more preemptions the models take minutes, and with any number hours.
         let loom = loom.with("RUSTFLAGS", "--cfg queue_loom").with("LOOM_MAX_PREEMPTIONS", "3");
-        // Each takes about a minute and a half on a quiet machine.
+        // Each takes about two minutes on a quiet machine.
         let torture = |form| cargo(&format!("run --package queue-torture -- {form}")).with_limit(LIMIT);
-        let sqlite = torture("sqlite --kills 40 --stops 12 --tick-kills 15");
-        let postgres = torture("postgres --kills 15 --stops 6 --tick-kills 10 --rotations 2 --restores 1");
+        let sqlite = torture("sqlite --kills 40 --limit-kills 15 --stops 12 --tick-kills 15");
+        let postgres = torture(
+            "postgres --kills 15 --limit-kills 10 --stops 6 --tick-kills 10 --rotations 2 --restores 1",
+        );
         let remedy = "the output above names the seed, the folder that was kept and the rule";
         steps.extend([
             Step::call("loom models", loom, "the output above names the model and the interleaving"),

@@ -3,6 +3,7 @@
 mod call;
 mod compare;
 mod limits;
+mod reused_queue;
 mod shrink;
 
 use std::env;
@@ -15,14 +16,13 @@ use super::clients;
 use super::factory::FixtureFactory;
 use super::harness::QueueHarness;
 use crate::history;
+use compare::Compared;
+use reused_queue::ReusedQueue;
 
 /// The number of calls in each random sequence.
 const LENGTH: usize = 200;
 
-/// The default number of sequences.
-const SEQUENCES: u64 = 1_000;
-
-/// The number of sequences that run at once, each against a queue of its own.
+/// The number of sequences that run at once, each on another queue.
 const PARALLELISM: usize = 2;
 
 /// A random sequence of calls. Each number selects a call, given the state that the queue is in then.
@@ -30,7 +30,7 @@ type Sequence = Vec<u64>;
 
 /// Q55: Random operation sequences, with time moved by the fixture, give the same answers from the backend and from `JobTable`.
 pub(super) async fn q55_random_operations_answer_as_the_model_does(harness: &QueueHarness) {
-    let count = setting("QUEUE_CONFORMANCE_SEQUENCES", SEQUENCES);
+    let count = setting("QUEUE_CONFORMANCE_SEQUENCES", harness.fixture().sequences());
     let first = setting("QUEUE_CONFORMANCE_SEED", 0);
     harness.note(format!("{count} random sequences of {LENGTH} calls, from seed {first} on"));
     let next = Arc::new(AtomicU64::new(first));
@@ -54,12 +54,13 @@ pub(super) async fn q55_random_operations_answer_as_the_model_does(harness: &Que
 
 /// Runs sequences until all are done or one fails. Returns the seed of the one that failed, with its error.
 async fn compare_sequences(factory: FixtureFactory, next: Arc<AtomicU64>, end: u64) -> Option<(u64, String)> {
+    let mut queue = ReusedQueue::new(factory);
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= end {
             return None;
         }
-        if let Err(failure) = compare::run(&factory, sequence(seed)).await {
+        if let Err(failure) = compare::run(queue.next().await, sequence(seed), Compared::Samples).await {
             // The other task can stop.
             next.store(end, Ordering::Relaxed);
             return Some((seed, failure.text));

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::runtime::Builder;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use super::commanded::{self, Command as WorkerCommand};
 use super::store::Make;
 use crate::conformance::jobs::job;
 use crate::load::{self, Load};
@@ -46,6 +47,8 @@ pub(super) enum Role {
     Work(u64),
     /// Produces or works at random, and writes its calls to a journal, until its standard input ends.
     Load(Client),
+    /// Claims and settles on command: see [`commanded`].
+    Commanded,
 }
 
 /// A client of the load.
@@ -65,6 +68,7 @@ impl fmt::Display for Role {
             Self::Push => f.write_str("push"),
             Self::Open(batch) => write!(f, "open the store and push batch {batch}"),
             Self::Work(_) => f.write_str("work"),
+            Self::Commanded => f.write_str("claim and settle on command"),
             Self::Load(client) if client.is_worker => write!(f, "work with seed {}", client.seed),
             Self::Load(client) => write!(f, "push with seed {}", client.seed),
         }
@@ -120,6 +124,16 @@ impl Process {
         }
     }
 
+    /// Sends it a command, if it was started to take commands.
+    pub(super) fn tell(&mut self, command: &WorkerCommand) {
+        let mut line = serde_json::to_vec(command).unwrap_or_else(|error| panic!("no text: {error}"));
+        line.push(b'\n');
+        if let Some(input) = &mut self.child.stdin {
+            // A process that has ended shows by its missing report.
+            drop(input.write_all(&line));
+        }
+    }
+
     /// Kills it, as `kill -9` does, and returns the lines that were not returned before.
     pub(super) async fn kill(mut self) -> Vec<String> {
         // If it has exited already, there is nothing to kill.
@@ -172,6 +186,7 @@ pub(super) fn play(make: &Arc<Make>) {
             }
             Role::Open(batch) => push(&*queue, batch).await,
             Role::Work(lease) => work(&*queue, Duration::from_millis(lease)).await,
+            Role::Commanded => commanded::obey(queue, report).await,
             Role::Load(client) => client
                 .run(queue)
                 .await

@@ -27,7 +27,7 @@ pub async fn produce(load: &Load, seed: u64, dead: Option<&Path>) -> Result<(), 
         }
     }
     while !load.stop.is_cancelled() {
-        push(load, jobs::batch(&mut random, 20)?).await?;
+        push(load, load.batch(&mut random, 20)?).await?;
         sleep(Duration::from_millis(random.u64(0..50))).await;
         while !load.stop.is_cancelled() && unfinished(load).await? > BACKLOG {
             sleep(Duration::from_millis(20)).await;

@@ -111,7 +111,7 @@ async fn hold(load: &Load, delivery: &Delivery, random: &mut Rng) -> Result<(), 
 async fn settle(load: &Load, deliveries: Vec<Delivery>, random: &mut Rng) -> Result<(), BoxError> {
     let mut endings = Vec::new();
     for delivery in deliveries {
-        endings.extend(attempt_end::choose(delivery, random)?);
+        endings.extend(attempt_end::choose(load, delivery, random)?);
     }
     while !endings.is_empty() {
         endings = settle_once(load, endings).await?;

@@ -66,6 +66,8 @@ fn at_once<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) ->
 /// The time at which each test begins.
 const BEGINNING: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
 
+const DAY: Duration = Duration::from_secs(60 * 60 * 24);
+
 /// Stops a schema's clock at `now`.
 pub(crate) async fn set_clock(connection: &mut PgConnection, schema: &str, now: Timestamp) -> TestResult {
     let now = now.as_micros();
@@ -129,6 +131,30 @@ impl Fixture for UnderTest {
         self.queue.close();
     }
 
+    /// Each takes a hundred times as long as one in memory.
+    fn sequences(&self) -> u64 {
+        500
+    }
+
+    /// A schema and its sessions take as long as some hundred calls.
+    async fn empty(&self) -> bool {
+        let now = {
+            let mut now = self.now.lock().expect("a time");
+            // The time of the queue never goes back.
+            let days = now.since(BEGINNING).as_secs() / DAY.as_secs() + 1;
+            *now = BEGINNING.saturating_add(DAY * u32::try_from(days).expect("a number of days"));
+            *now
+        };
+        let (clock, schema) = (self.clock.clone(), self.schema.clone());
+        let emptied = at_once(async move {
+            let mut connection = clock.lock().await;
+            run(&mut connection, delete_all(&schema)).await?;
+            set_clock(&mut connection, &schema, now).await
+        });
+        emptied.expect("an empty schema");
+        true
+    }
+
     async fn reopen(&self) -> Option<Arc<dyn Admin>> {
         let queue = builder(&self.schema).connect().await.expect("the same schema again");
         Some(Arc::new(queue))
@@ -140,6 +166,33 @@ pub(crate) async fn queue() -> Result<(PostgresQueue, PgConnection, String), Box
     let schema = schema();
     let queue = without_pruning(&schema).connect().await?;
     Ok((queue, PgConnection::connect(&url()).await?, schema))
+}
+
+/// Returns the statement that deletes all rows of a schema, those of its migrations apart.
+///
+/// The queue's tasks go on in the background, and lock tables in another order. So the statement waits for no lock while it holds one.
+fn delete_all(schema: &str) -> String {
+    format!(
+        "do $$ declare
+            _table name;
+            _tables name[] := array(select tablename from pg_tables
+                where schemaname = '{schema}' and tablename <> 'schema_migrations');
+        begin
+            loop
+                begin
+                    foreach _table in array _tables loop
+                        execute format('lock table {schema}.%I in exclusive mode nowait', _table);
+                    end loop;
+                    exit;
+                exception when lock_not_available then
+                    null;
+                end;
+            end loop;
+            foreach _table in array _tables loop
+                execute format('delete from {schema}.%I', _table);
+            end loop;
+        end $$"
+    )
 }
 
 /// Runs statements.

@@ -89,4 +89,6 @@ bugs! {
     d31 within 20 s, a_settlement_that_is_refused_for_its_text: faults::StoresOnlyAscii;
     /// T10, D36
     d36 within 20 s, a_claim_that_ignores_limits: faults::IgnoresLimits;
+    /// T10, D37
+    d37 within 20 s, limits_that_each_process_reads_once: faults::ReadsLimitsOnce;
 }

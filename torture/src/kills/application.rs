@@ -14,6 +14,7 @@ use queue_sqlite::SqliteQueue;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::sleep;
 
+use super::limits;
 use super::sales::{self, Notes};
 use crate::queue::Location;
 use crate::settings::Role;
@@ -27,7 +28,7 @@ enum End {
 /// Works with the database until the driver stops the process.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let stop = load::stop_at_end_of_input();
-    let load = Load::new(role.location.open().await?, &role.journal, stop)?;
+    let load = limits::client(role, role.location.open().await?, stop)?;
     let notes = Notes::create(&role.journal)?;
     let mut application = Application { role, load, notes, random: Rng::with_seed(role.seed) };
     match &role.location {
@@ -108,7 +109,7 @@ impl Application<'_> {
     where
         T: Future<Output = Result<End, BoxError>>,
     {
-        let jobs = load::batch(&mut self.random, 5)?;
+        let jobs = self.load.batch(&mut self.random, 5)?;
         let pushed = Pushed::batch(&jobs);
         noted(&self.load, &pushed, transaction(jobs)).await
     }

@@ -45,6 +45,7 @@ impl Kind {
 pub(super) struct Fleet {
     folder: PathBuf,
     location: Location,
+    has_limits: bool,
     members: Vec<Member>,
     journals: Vec<PathBuf>,
     killed: Vec<Kind>,
@@ -61,11 +62,17 @@ struct Member {
 }
 
 impl Fleet {
-    /// Starts all processes at once on an empty store.
-    pub(super) fn start(folder: &Path, location: &Location, random: &mut Rng) -> Result<Self, BoxError> {
+    /// Starts all processes at once on an empty store, in which limits may bind the load's queue.
+    pub(super) fn start(
+        folder: &Path,
+        location: &Location,
+        has_limits: bool,
+        random: &mut Rng,
+    ) -> Result<Self, BoxError> {
         let mut fleet = Self {
             folder: folder.to_owned(),
             location: location.clone(),
+            has_limits,
             members: Vec::new(),
             journals: Vec::new(),
             killed: Vec::new(),
@@ -115,7 +122,7 @@ impl Fleet {
         Ok(())
     }
 
-    /// Kills all processes, so that no process has the file open, and starts as many again.
+    /// Kills all processes, so that no process of the load has the file open, and starts as many again.
     pub(super) async fn kill_all(&mut self, random: &mut Rng) -> Result<(), BoxError> {
         let victims = std::mem::take(&mut self.members);
         self.killed_all += 1;
@@ -151,6 +158,9 @@ impl Fleet {
             .arg("--journal")
             .arg(&journal);
         command.arg("--seed").arg(random.u64(..).to_string());
+        if self.has_limits {
+            command.arg("--limits");
+        }
         if let Some(dead) = repeat_pushes_of {
             command.arg("--repeat-pushes-of").arg(dead);
         }

@@ -7,17 +7,18 @@ use std::sync::Arc;
 use queue_conformance::history::{self, EventKind, FinalState, History, KnownOutcome, Pushed};
 use queue_conformance::load;
 use queue_core::admin::Filter;
-use queue_core::{Admin, AdminExt as _, BoxError, JobId, JobRecord, State};
+use queue_core::{Admin, AdminExt as _, BoxError, JobId, JobRecord, QueueLimits, QueueName, State};
 
 use super::sales;
 use crate::queue::Location;
 use crate::report::Report;
 
-/// Merges the journals and checks them against the rules.
+/// Merges the journals and checks them against the rules, and against the limits of the load's queue.
 pub(super) async fn judge(
     location: &Location,
     queue: Arc<dyn Admin>,
     journals: &[PathBuf],
+    limits: &QueueLimits,
     report: Report,
 ) -> Result<Report, BoxError> {
     let listed = queue.list_all(&Filter::all()).await?;
@@ -37,7 +38,9 @@ pub(super) async fn judge(
     }
     let history = History { events, last };
     let report = add_history(report.row("calls", calls).row("calls that failed", failures), &history);
-    match history::check(&history) {
+    let checked =
+        history::check(&history).and_then(|()| history::check_limits(&history, &QueueName::DEFAULT, limits));
+    match checked {
         Ok(()) => {
             let report = sales::judge(location, &of_sales, journals, report).await?;
             Ok(report.row("verdict", "no rule is broken"))

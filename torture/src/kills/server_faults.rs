@@ -42,17 +42,23 @@ impl<'a> ServerFaults<'a> {
         Location::Database(self.proxy.url("world"))
     }
 
+    /// Kills the server, and starts it again.
+    pub(super) async fn kill_server(&mut self, random: &mut Rng) -> Result<(), BoxError> {
+        self.server.kill();
+        // The server is down for a while, sometimes longer than a call is repeated.
+        sleep(Duration::from_millis(random.u64(0..1_000))).await;
+        self.server.restart()?;
+        let [kills, ..] = &mut self.events;
+        *kills += 1;
+        Ok(())
+    }
+
     /// Injects one fault, and waits until it is over.
     pub(super) async fn inject(&mut self, random: &mut Rng) -> Result<(), BoxError> {
         let event = random.usize(0..EVENTS.len());
         let length = Duration::from_millis(random.u64(0..1_000));
         match event {
-            0 => {
-                self.server.kill();
-                // The server is down for a while, sometimes longer than a call is repeated.
-                sleep(length).await;
-                self.server.restart()?;
-            }
+            0 => return self.kill_server(random).await,
             1 => {
                 // The fault lasts as long as the processes of these connections live.
                 self.proxy.set_matching(|connection| connection.has_said("listen "), Fault::HalfOpen);

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use queue_conformance::load::{Load, stop_at_end_of_input, work};
+use queue_conformance::load::{stop_at_end_of_input, work};
 use queue_core::{BoxError, CancellationToken};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::sales;
+use super::{limits, sales};
 use crate::settings::Role;
 
 /// Works until the driver stops the process.
 pub(crate) async fn run(role: &Role) -> Result<(), BoxError> {
     let stop = stop_at_end_of_input();
     let store = role.location.open_store().await?;
-    let load = Arc::new(Load::new(store.admin(), &role.journal, stop.clone())?);
+    let load = Arc::new(limits::client(role, store.admin(), stop.clone())?);
     tokio::spawn(stop_at_sigterm(stop.clone()));
     let hosted = tokio::spawn(sales::work(store, stop));
     work(&load, role.seed).await?;

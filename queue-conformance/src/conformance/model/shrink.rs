@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use super::Sequence;
-use super::compare::{self, Failure, SHRINK_GUARD};
+use super::compare::{self, Compared, Failure, SHRINK_GUARD};
+use super::reused_queue::fresh;
 use crate::conformance::factory::FixtureFactory;
 
 /// Describes the shortest failing sequence that was found.
@@ -12,11 +13,11 @@ pub(super) async fn shrink(factory: &FixtureFactory, seed: u64, sequence: Sequen
     let began = Instant::now();
     let whole = sequence.len();
     // Run it once more, to learn which call fails.
-    let (mut sequence, mut failure) = match compare::run(factory, sequence.clone()).await {
+    let (mut sequence, mut failure) = match run(factory, sequence.clone()).await {
         Err(failure) => (sequence, failure),
         Ok(()) => {
             return format!(
-                "{text}\n    seed: {seed}, which passed when it ran again: the queue is not deterministic"
+                "{text}\n    seed: {seed}, which passed when it ran again on a fresh queue: the queue is not deterministic"
             );
         }
     };
@@ -41,7 +42,7 @@ async fn without_a_chunk(
     while start < sequence.len() {
         let shorter: Sequence =
             sequence.iter().take(start).chain(sequence.iter().skip(start + chunk)).copied().collect();
-        if let Err(failure) = compare::run(factory, shorter.clone()).await {
+        if let Err(failure) = run(factory, shorter.clone()).await {
             let mut shorter = shorter;
             shorter.truncate(failure.length);
             return Some((shorter, failure));
@@ -49,6 +50,11 @@ async fn without_a_chunk(
         start += chunk;
     }
     None
+}
+
+/// Runs a sequence on a fresh queue. Everything is compared, so that a shorter sequence fails, too.
+async fn run(factory: &FixtureFactory, sequence: Sequence) -> Result<(), Failure> {
+    compare::run(fresh(factory).await, sequence, Compared::Everything).await
 }
 
 fn render(seed: u64, whole: usize, failure: &Failure) -> String {

@@ -6,7 +6,7 @@ use fastrand::Rng;
 use queue_core::{Delivery, QueueError, Settlement, Timestamp, Transition};
 
 use crate::history::{EventKind, KnownOutcome, Pushed};
-use crate::load::jobs;
+use crate::load::Load;
 
 /// A settlement, and the records of its followups.
 pub(super) struct AttemptEnd {
@@ -26,13 +26,18 @@ impl AttemptEnd {
 }
 
 /// Chooses how an attempt ends. `None` leaves its lease to expire.
-pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<AttemptEnd>, QueueError> {
+pub(super) fn choose(
+    load: &Load,
+    delivery: Delivery,
+    random: &mut Rng,
+) -> Result<Option<AttemptEnd>, QueueError> {
     let at = Timestamp::from(SystemTime::now()).saturating_add(Duration::from_millis(random.u64(0..600)));
     let transition = match random.u32(0..100) {
         0..2 => return Ok(None),
         2..12 if delivery.attempt < delivery.max_attempts => {
             Transition::Retry { at, error: "no → not yet".into() }
         }
+        12 if load.has_partitions() => Transition::Throttle { at },
         12..15 => Transition::Snooze { at, error: None },
         15..18 => Transition::Snooze { at, error: Some("unknown".into()) },
         18..24 => Transition::Release,
@@ -44,7 +49,7 @@ pub(super) fn choose(delivery: Delivery, random: &mut Rng) -> Result<Option<Atte
     if random.u32(0..12) > 0 {
         return Ok(Some(AttemptEnd { settlement, followups: Vec::new() }));
     }
-    let jobs: Vec<_> = jobs::batch(random, 2)?.into_iter().map(without_key).collect();
+    let jobs: Vec<_> = load.batch(random, 2)?.into_iter().map(without_key).collect();
     let follows = Some((settlement.lease.job, settlement.lease.fence));
     let followups = Pushed::batch(&jobs).into_iter().map(|pushed| Pushed { follows, ..pushed }).collect();
     Ok(Some(AttemptEnd { settlement: settlement.followups(jobs), followups }))

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use queue_conformance::durable::{OpenCase, Store as _};
+use queue_core::admin::LimitRecord;
 use queue_core::{
     Admin, Delivery, Demand, JobId, NewJob, QueueError, QueueLimits, Receipt, Settled, Settlement, Transition,
 };
+use tokio::sync::OnceCell;
 
 use super::broken::Bug;
 use crate::durable::{OnDisk, open};
@@ -174,6 +176,24 @@ impl Bug for IgnoresLimits {
             queue.declare_limits(name, &QueueLimits::none()).await?;
             for scope in queue.limits(name).await?.into_iter().map(|record| record.scope) {
                 queue.set_limit(name, &scope, None).await?;
+            }
+        }
+        queue.claim(demand).await
+    }
+}
+
+/// Claims by the limits that were in force at the first claim of the process.
+#[derive(Default)]
+pub(super) struct ReadsLimitsOnce(OnceCell<Vec<LimitRecord>>);
+
+#[async_trait]
+impl Bug for ReadsLimitsOnce {
+    const MESSAGE: &str = "no job may start above the limit of";
+
+    async fn claim(&self, queue: &Arc<dyn Admin>, demand: &Demand) -> Result<Vec<Delivery>, QueueError> {
+        for name in &demand.queues {
+            for record in self.0.get_or_try_init(|| queue.limits(name)).await? {
+                queue.set_limit(name, &record.scope, record.set.or(record.declared)).await?;
             }
         }
         queue.claim(demand).await
