@@ -11,6 +11,7 @@ mod interner;
 mod job;
 mod ordered_set;
 mod partition_state;
+mod partitions;
 mod queue_state;
 mod reservation;
 mod serving_order;
@@ -25,7 +26,6 @@ use smallvec::SmallVec;
 use crate::contract::clock::Timestamp;
 use crate::contract::id::JobId;
 use crate::contract::name::{JobName, QueueName};
-use crate::contract::partition::Partition;
 use crate::contract::record::{JobRecord, State};
 
 use due_jobs::DueJobs;
@@ -38,7 +38,6 @@ use ordered_set::OrderedSet;
 pub(super) use ordered_set::Position;
 pub(super) use queue_state::QueueState;
 pub use reservation::Reservation;
-pub(super) use shares::Shares;
 
 /// The place of a job in the storage. It is used again after the job was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,42 +142,6 @@ impl Store {
         &self.queues[job.queue as usize]
     }
 
-    /// Returns the partition of a job.
-    #[inline]
-    pub(super) fn partition_of(&self, job: &StoredJob) -> Partition {
-        if job.partition == 0 {
-            return Partition::NONE;
-        }
-        self.queue_of(job).partition_name(job.partition)
-    }
-
-    /// Returns the number of a partition, and creates the partition at the first use.
-    #[inline]
-    pub(super) fn partition_number(&mut self, queue: u32, partition: &Partition, now: Timestamp) -> u32 {
-        if partition.is_none() { 0 } else { self.shares_mut(queue, now).number(partition) }
-    }
-
-    /// Returns the shares of a queue, and creates them at the first use. The caller may let more jobs start.
-    pub(super) fn shares_mut(&mut self, number: u32, now: Timestamp) -> &mut Shares {
-        let queue = &mut self.queues[number as usize];
-        if queue.shares().is_none() {
-            self.shared.push(number);
-        }
-        note_change(&mut self.changed, queue, number);
-        queue.shares_or_new(now)
-    }
-
-    /// Opens the partitions whose instants have come.
-    pub(super) fn advance_shares(&mut self, now: Timestamp) {
-        let Self { shared, queues, changed, .. } = self;
-        for number in &*shared {
-            let queue = &mut queues[*number as usize];
-            if queue.shares_mut().is_some_and(|shares| shares.advance(now)) {
-                note_change(changed, queue, *number);
-            }
-        }
-    }
-
     /// Returns the number of a name, and creates it at the first use.
     #[inline]
     pub(super) fn intern(&mut self, name: &JobName) -> u32 {
@@ -247,16 +210,6 @@ impl Store {
         }
         self.removed += 1;
         self.release_memory();
-    }
-
-    /// Counts the stored jobs of each named partition.
-    #[inline]
-    fn count_in_partition(&mut self, job: &StoredJob, change: i64) {
-        if job.partition != 0
-            && let Some(shares) = self.queues[job.queue as usize].shares_mut()
-        {
-            shares.count_job(job.partition, change);
-        }
     }
 
     /// Releases memory after a burst. It does so rarely, so the cost per removal stays constant.
