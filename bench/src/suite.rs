@@ -166,7 +166,8 @@ impl Suite {
             (Self::Curves, _, QueueSqlite) => 100,
             (Self::Curves, ..) => 1_000,
             (Self::Limits, _, QueueTokio) => 1_000,
-            (Self::Limits, Load::Drain { .. }, _) => 200,
+            (Self::Limits, Load::Drain { .. }, QueuePostgres) => 50,
+            (Self::Limits, Load::Stream { .. }, QueuePostgres) => 20,
             (Self::Limits, ..) => 100,
         }
     }
