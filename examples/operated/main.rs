@@ -46,8 +46,7 @@ async fn show(State(queue): Queue, Path(id): Path<JobId>) -> Result<Json<JobStat
 async fn main() -> Result<(), BoxError> {
     let exporter = SpanExporter::builder().with_http().build()?;
     let traces = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    let spans = tracing_opentelemetry::layer().with_location(false).with_threads(false);
-    let spans = spans.with_tracked_inactivity(false).with_tracer(traces.tracer("reports"));
+    let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("reports"));
     tracing_subscriber::fmt().finish().with(spans).init();
 
     let page = PrometheusPage::new()?;
