@@ -24,7 +24,8 @@ begin
             least(p.ready, p.max_running - coalesce(b.running, 0), _max,
                 starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
         from partitions p left join busy b on b.partition = p.name
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.name <> all (_without))
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.name <> all (_without)
+            and p.turn >= (select s.first_turn from shares s where s.queue_id = _queue_id))
     select o.name, o.running, o.weight, o.room, o.turn from open o
     where o.room > 0 order by o.running * 1000000 / o.weight, o.turn limit _max;
 end $$;
@@ -49,6 +50,7 @@ declare
     _turns bigint[];
     _depth bigint;
     _is_cut boolean;
+    _first_turn bigint;
 begin
     select * into _share from shares where queue_id = _queue_id;
     if not _share.is_adopted then
@@ -62,10 +64,20 @@ begin
     if _max <= 0 then
         return;
     end if;
+    -- Each partition that is served leaves a dead entry behind in the index. Scans start after most of them.
+    _first_turn := coalesce(
+        (select p.turn from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn
+        order by p.turn limit 1),
+        _share.turn);
+    if _first_turn > _share.first_turn + 100 then
+        update shares set first_turn = _first_turn where queue_id = _queue_id;
+    end if;
     -- Partitions without running jobs have the least load: mostly, there are enough of them.
     with idle as materialized (
         select p.* from partitions p
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.max_running is distinct from 0
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
+            and p.max_running is distinct from 0
             and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
             and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
         order by p.turn limit _max)

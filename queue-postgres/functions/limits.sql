@@ -114,7 +114,7 @@ begin
         union all
         select c.partition, c.ready, 0, 0 from partition_changes c where c.queue_id = _id and c.partition <> ''
         union all
-        select '', count(*), 0, 0 from ready r where r.queue_id = _id and r.partition = ''
+        select r.partition, count(*), 0, 0 from ready r where r.queue_id = _id and r.partition = '' group by r.partition
         union all
         select coalesce(j.partition, ''), count(*), 0, 0
         from waiting w join jobs j on j.seq = any (array[w.seq])

@@ -69,6 +69,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     _turn bigint;
     _count bigint := 0;
+    _opened bigint;
     _each record;
     _has_own boolean;
 begin
@@ -113,15 +114,20 @@ begin
                 a.new_free_at > _now, a.max_running, a.rate_interval, a.rate_burst, a.weight
             from after a
             on conflict (queue_id, name) do update set ready = excluded.ready, turn = excluded.turn, free_at = excluded.free_at,
-                is_parked = excluded.is_parked)
-        select count(*) into _count from ordered;
-        update shares set turn = turn + _count where queue_id = _queue_id;
+                is_parked = excluded.is_parked
+            returning turn, ready, is_parked)
+        select (select count(*) from ordered), (select min(s.turn) from stored s where s.ready > 0 and not s.is_parked)
+        into _count, _opened;
+        update shares set turn = turn + _count, first_turn = least(first_turn, _opened) where queue_id = _queue_id;
     end if;
     if exists (
         select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now)
     then
-        update partitions p set is_parked = false
-        where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now;
+        with opened as (
+            update partitions p set is_parked = false
+            where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now
+            returning p.turn)
+        update shares set first_turn = least(first_turn, (select min(o.turn) from opened o)) where queue_id = _queue_id;
     end if;
     -- A push that began before the queue became shared has noted nothing.
     if exists (select from partitions p where p.queue_id = _queue_id and p.name = '' and p.ready <= 0)

@@ -351,6 +351,7 @@ create table shares (
     is_adopted    boolean not null default false,
     has_limits    boolean not null default false,
     turn          bigint  not null default 0,
+    first_turn    bigint  not null default 0,
     free_at       bigint  not null default 0,
     max_running   bigint,
     rate_interval bigint,
@@ -361,6 +362,8 @@ comment on table shares is 'The shared queues. Each claim of such a queue locks 
 comment on column shares.queue_id is 'The queue: queues.id.';
 comment on column shares.is_adopted is 'Whether each lease of the queue has its partition.';
 comment on column shares.has_limits is 'Whether the queue has a limit.';
+comment on column shares.first_turn is
+    'No partition that may start a job now has a lower turn. Scans of partitions_open begin here.';
 comment on column shares.turn is 'Last number in the order in which partitions were served or came to have a ready job.';
 comment on column shares.free_at is 'When the next job of the queue may start, by the rate of the queue as a whole.';
 comment on column shares.max_running is 'Maximum number of running jobs of the queue as a whole; null for no limit.';

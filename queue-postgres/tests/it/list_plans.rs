@@ -33,14 +33,13 @@ async fn fill(connection: &mut PgConnection, schema: &str) -> TestResult {
         analyze jobs"
     );
     run(connection, crowd).await?;
-    // In a transaction of its own: it locks the tables of other tests too.
     let states = format!(
         "set search_path = {schema};
         insert into ready select j.queue_id, j.priority, j.run_at, j.seq from jobs j join crowd c using (id) where state = 1;
         insert into waiting select j.run_at, j.seq, state, j.queue_id from jobs j join crowd c using (id) where state in (0, 3);
         insert into finished select j.seq, n, 1, 1, 1, j.queue_id, state, null from jobs j join crowd c using (id) where state >= 4;
         drop table crowd;
-        analyze"
+        analyze jobs, ready, waiting, finished, queues"
     );
     run(connection, states).await
 }

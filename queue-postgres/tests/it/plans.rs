@@ -45,7 +45,7 @@ async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
         insert into jobs (id, queue_id, name, priority, max_attempts, pushed_at, run_at, payload)
             select gen_random_uuid(), 1, 'work', 0, 5, 2, 9e15, '{{}}' from generate_series(1, 100000);
         insert into waiting select 9e15, seq, 0, 1 from jobs where pushed_at = 2;
-        analyze"
+        analyze jobs, finished, waiting"
     );
     run(&mut connection, crowd).await?;
     let (scans, rows) = looked_at(&mut connection, &schema).await?;

@@ -351,6 +351,7 @@ create table shares (
     is_adopted    boolean not null default false,
     has_limits    boolean not null default false,
     turn          bigint  not null default 0,
+    first_turn    bigint  not null default 0,
     free_at       bigint  not null default 0,
     max_running   bigint,
     rate_interval bigint,
@@ -361,6 +362,8 @@ comment on table shares is 'The shared queues. Each claim of such a queue locks 
 comment on column shares.queue_id is 'The queue: queues.id.';
 comment on column shares.is_adopted is 'Whether each lease of the queue has its partition.';
 comment on column shares.has_limits is 'Whether the queue has a limit.';
+comment on column shares.first_turn is
+    'No partition that may start a job now has a lower turn. Scans of partitions_open begin here.';
 comment on column shares.turn is 'Last number in the order in which partitions were served or came to have a ready job.';
 comment on column shares.free_at is 'When the next job of the queue may start, by the rate of the queue as a whole.';
 comment on column shares.max_running is 'Maximum number of running jobs of the queue as a whole; null for no limit.';
@@ -1083,7 +1086,8 @@ begin
             least(p.ready, p.max_running - coalesce(b.running, 0), _max,
                 starts_available(_now, p.free_at, p.rate_interval, p.rate_burst)) as room
         from partitions p left join busy b on b.partition = p.name
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.name <> all (_without))
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.name <> all (_without)
+            and p.turn >= (select s.first_turn from shares s where s.queue_id = _queue_id))
     select o.name, o.running, o.weight, o.room, o.turn from open o
     where o.room > 0 order by o.running * 1000000 / o.weight, o.turn limit _max;
 end $$;
@@ -1108,6 +1112,7 @@ declare
     _turns bigint[];
     _depth bigint;
     _is_cut boolean;
+    _first_turn bigint;
 begin
     select * into _share from shares where queue_id = _queue_id;
     if not _share.is_adopted then
@@ -1121,10 +1126,20 @@ begin
     if _max <= 0 then
         return;
     end if;
+    -- Each partition that is served leaves a dead entry behind in the index. Scans start after most of them.
+    _first_turn := coalesce(
+        (select p.turn from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn
+        order by p.turn limit 1),
+        _share.turn);
+    if _first_turn > _share.first_turn + 100 then
+        update shares set first_turn = _first_turn where queue_id = _queue_id;
+    end if;
     -- Partitions without running jobs have the least load: mostly, there are enough of them.
     with idle as materialized (
         select p.* from partitions p
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.max_running is distinct from 0
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
+            and p.max_running is distinct from 0
             and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
             and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
         order by p.turn limit _max)
@@ -1802,7 +1817,7 @@ begin
         union all
         select c.partition, c.ready, 0, 0 from partition_changes c where c.queue_id = _id and c.partition <> ''
         union all
-        select '', count(*), 0, 0 from ready r where r.queue_id = _id and r.partition = ''
+        select r.partition, count(*), 0, 0 from ready r where r.queue_id = _id and r.partition = '' group by r.partition
         union all
         select coalesce(j.partition, ''), count(*), 0, 0
         from waiting w join jobs j on j.seq = any (array[w.seq])
@@ -2681,6 +2696,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cach
 declare
     _turn bigint;
     _count bigint := 0;
+    _opened bigint;
     _each record;
     _has_own boolean;
 begin
@@ -2725,15 +2741,20 @@ begin
                 a.new_free_at > _now, a.max_running, a.rate_interval, a.rate_burst, a.weight
             from after a
             on conflict (queue_id, name) do update set ready = excluded.ready, turn = excluded.turn, free_at = excluded.free_at,
-                is_parked = excluded.is_parked)
-        select count(*) into _count from ordered;
-        update shares set turn = turn + _count where queue_id = _queue_id;
+                is_parked = excluded.is_parked
+            returning turn, ready, is_parked)
+        select (select count(*) from ordered), (select min(s.turn) from stored s where s.ready > 0 and not s.is_parked)
+        into _count, _opened;
+        update shares set turn = turn + _count, first_turn = least(first_turn, _opened) where queue_id = _queue_id;
     end if;
     if exists (
         select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now)
     then
-        update partitions p set is_parked = false
-        where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now;
+        with opened as (
+            update partitions p set is_parked = false
+            where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now
+            returning p.turn)
+        update shares set first_turn = least(first_turn, (select min(o.turn) from opened o)) where queue_id = _queue_id;
     end if;
     -- A push that began before the queue became shared has noted nothing.
     if exists (select from partitions p where p.queue_id = _queue_id and p.name = '' and p.ready <= 0)
