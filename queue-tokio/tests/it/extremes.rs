@@ -29,7 +29,8 @@ async fn works(
     assert_eq!(stopped.interrupted, [""; 0], "{what}");
     assert_eq!(stopped.dispose_errors.len(), 0, "{what}");
     let job = queue.get(id).await?;
-    assert!(job.is_none_or(|job| job.state == State::Completed), "{what}");
+    // On a busy machine, a lease of a few milliseconds may end before its job is settled. Then the job runs again.
+    assert!(job.is_none_or(|job| job.state != State::Discarded), "{what}");
     Ok(())
 }
 
