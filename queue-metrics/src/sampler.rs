@@ -54,8 +54,8 @@ impl Sampler {
     ///
     /// # Errors
     ///
-    /// Those of [`Admin::summary_up_to`], [`Admin::limits`], [`Admin::usage`] and [`Admin::workers`]. A queue that stores no announcements
-    /// has no gauges of workers, and one that has no limits has none of limits; that is no error.
+    /// Those of [`Admin::summary_up_to`], [`Admin::limits`], [`Admin::usage`] and [`Admin::workers`]. A queue without announcements has
+    /// no gauges of workers, and a queue without limits has no gauges of limits. Neither is an error.
     ///
     /// # Cancel safety
     ///
