@@ -5,7 +5,6 @@ use std::time::Duration;
 use queue_core::admin::Filter;
 use queue_core::{Body, NewJob};
 use queue_schedules::Schedules;
-use regex::Regex;
 
 use crate::store::{Store, TestResult, assert_golden, on_each_store};
 
@@ -15,12 +14,6 @@ on_each_store!(
     a_schedule_that_cannot_be_stored_is_refused,
     a_wait_for_idle_queues_does_not_wait_for_a_tick,
 );
-
-/// Runs lines one after the other, and replaces the ids of their jobs.
-fn transcript(store: &Store, lines: &[&str]) -> String {
-    let id = Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}").expect("a pattern");
-    id.replace_all(&store.transcript(lines), "[ID]").into_owned()
-}
 
 /// The schedule that a program declares.
 async fn declare(store: &Store) -> TestResult {
@@ -33,8 +26,7 @@ async fn schedules_are_put_listed_changed_and_removed(store: &Store) -> TestResu
     declare(store).await?;
     let span = "--from 2026-01-01T00:00:00Z --to 2026-01-01T01:00:00Z";
 
-    let transcript = transcript(
-        store,
+    let transcript = store.transcript(
         &[
             "schedule put shop/daily send_welcome {\"user_id\":42} --queue mail --cron @daily --zone Europe/Berlin",
             "schedule put shop/often charge --queue mail --every 15m --overlap allow --catch-up all --json",
@@ -64,17 +56,14 @@ async fn schedules_are_put_listed_changed_and_removed(store: &Store) -> TestResu
 async fn an_unknown_schedule_is_answered_with_the_nearest(store: &Store) -> TestResult {
     declare(store).await?;
 
-    let transcript = transcript(
-        store,
-        &[
-            "schedule pause site/wekly",
-            "schedule trigger sit/weekly",
-            "schedule show site/unlike-any --json",
-            "schedule show weekly",
-            "schedule list sit",
-            "schedule list none",
-        ],
-    );
+    let transcript = store.transcript(&[
+        "schedule pause site/wekly",
+        "schedule trigger sit/weekly",
+        "schedule show site/unlike-any --json",
+        "schedule show weekly",
+        "schedule list sit",
+        "schedule list none",
+    ]);
 
     assert_golden("schedule_nearest", &transcript);
     let ticks = store.queue.matching(&Filter::all().name("schedule.tick")).await?;
@@ -85,23 +74,20 @@ async fn an_unknown_schedule_is_answered_with_the_nearest(store: &Store) -> Test
 async fn a_schedule_that_cannot_be_stored_is_refused(store: &Store) -> TestResult {
     declare(store).await?;
 
-    let transcript = transcript(
-        store,
-        &[
-            "schedule put site/weekly charge --queue mail --every 1h",
-            "schedule put shop/x chargee --queue mail --every 1h",
-            "schedule put shop/x charge --queue mail --cron 25",
-            "schedule put shop/x charge --queue mail --cron @daily --zone Mars/Olympus",
-            "schedule put shop/x charge --queue mail --every 10ms",
-            "schedule put shop/x charge --queue mail --every 1h --catch-up all",
-            "schedule put shop/x charge {oops --queue mail --every 1h",
-            "schedule put sh:op/x charge --queue mail --every 1h",
-            "schedule put shop/x charge --queue mail",
-            "schedule put shop/x charge --queue mail --every 1h --cron @daily",
-            "schedule put shop/x charge --queue mail --every 1h --zone UTC",
-            "schedule backfill site/weekly --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:00Z",
-        ],
-    );
+    let transcript = store.transcript(&[
+        "schedule put site/weekly charge --queue mail --every 1h",
+        "schedule put shop/x chargee --queue mail --every 1h",
+        "schedule put shop/x charge --queue mail --cron 25",
+        "schedule put shop/x charge --queue mail --cron @daily --zone Mars/Olympus",
+        "schedule put shop/x charge --queue mail --every 10ms",
+        "schedule put shop/x charge --queue mail --every 1h --catch-up all",
+        "schedule put shop/x charge {oops --queue mail --every 1h",
+        "schedule put sh:op/x charge --queue mail --every 1h",
+        "schedule put shop/x charge --queue mail",
+        "schedule put shop/x charge --queue mail --every 1h --cron @daily",
+        "schedule put shop/x charge --queue mail --every 1h --zone UTC",
+        "schedule backfill site/weekly --from 2026-01-01T00:00:00Z --to 2026-01-01T00:00:00Z",
+    ]);
 
     assert_golden("schedule_refused", &transcript);
     Ok(())

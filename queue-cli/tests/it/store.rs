@@ -165,9 +165,10 @@ pub(crate) fn run(command: &mut Command, input: &str) -> Printed {
     }
 }
 
-/// Replaces times.
+/// Replaces new ids, then times: a part of an id, such as `728d`, can read like a time.
 pub(crate) fn redact(text: &str) -> String {
     let replacements = [
+        ("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[ID]"),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z", "[TIME]"),
         (r#""oldest_ready_seconds":[\d.e-]+"#, r#""oldest_ready_seconds":[SECONDS]"#),
         (r#""(in|out)_per_minute":(null|\d+)"#, r#""${1}_per_minute":[RATE]"#),
@@ -178,6 +179,11 @@ pub(crate) fn redact(text: &str) -> String {
         Regex::new(pattern).expect("a pattern").replace_all(&text, by).into_owned()
     };
     replacements.into_iter().fold(text.to_owned(), replace)
+}
+
+#[test]
+fn an_id_with_a_part_like_a_time_is_replaced_whole() {
+    assert_eq!(redact("stored 01a229f5-dec8-728d-8424-5bc789f31d90 in 5s"), "stored [ID] in [SHORT]");
 }
 
 /// Returns a screen without what depends on the lengths of times: each run of spaces is two.
