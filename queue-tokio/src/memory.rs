@@ -78,7 +78,7 @@ use async_trait::async_trait;
 use crossbeam_utils::CachePadded;
 use futures_util::future::{OptionFuture, select_all};
 use queue_core::backend::{ExpiryFeed, PushHooks};
-use queue_core::table::JobTable;
+use queue_core::table::{JobTable, Reservation};
 use queue_core::{
     Announcement, Clock, Delivery, Demand, Heartbeat, Limits, NewJob, Queue, QueueError, QueueLimits,
     QueueName, Receipt, Renewal, Settled, Settlement, Timestamp,
@@ -237,10 +237,13 @@ impl Queue for MemoryQueue {
         if let Some(id) = self.0.push_to_inbox(job) {
             return Some(Ok(Receipt::Stored(id)));
         }
+        let lacked_a_place = job.as_ref().is_some_and(Reservation::suits);
         match self.0.try_store(job) {
             Ok(receipt) => {
                 let receipt = receipt.flatten()?;
-                self.0.reserve();
+                if lacked_a_place {
+                    self.0.reserve();
+                }
                 Some(Ok(receipt))
             }
             Err(error) => {

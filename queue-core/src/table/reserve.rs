@@ -23,6 +23,10 @@ impl JobTable {
     /// Stores a job in its place. Its producer has checked that the reservation [suits](Reservation::suits) the job and that the job
     /// exceeds no limit. The reservation MUST be one of this table.
     pub fn fill(&mut self, reservation: Reservation, job: NewJob, pushed_at: Timestamp) {
+        if self.store.has_shares() {
+            // Partitions are served in the order in which they came to have ready jobs.
+            self.advance(pushed_at);
+        }
         self.now = self.now.max(pushed_at);
         let stored = self.stored_job(job, reservation.id, reservation.sequence, pushed_at);
         let slot = self.store.fill(reservation, stored);

@@ -178,6 +178,7 @@ impl Store {
     /// Stores a job that is in no index in its reserved slot, which it returns.
     pub(super) fn fill(&mut self, reservation: Reservation, job: StoredJob) -> Slot {
         let slot = reservation.into_slot();
+        self.count_in_partition(&job, 1);
         self.jobs[slot.0 as usize] = Some(job);
         self.reserved -= 1;
         slot

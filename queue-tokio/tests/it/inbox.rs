@@ -2,6 +2,8 @@
 //!
 //! The first job that is enqueued goes into the table, and places for more are reserved. The next ones go into the inbox.
 
+use std::time::Duration;
+
 use futures_util::FutureExt as _;
 use queue_core::admin::{Cancellation, Filter, PageRequest};
 use queue_core::{
@@ -44,6 +46,24 @@ async fn jobs_of_the_inbox_keep_the_push_order() -> TestResult {
 
     assert_eq!(listed.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), pushed);
     assert_eq!(claimed.iter().map(|job| job.id()).collect::<Vec<_>>(), pushed);
+    Ok(())
+}
+
+/// Q120: partitions are served in the order in which they came to have ready jobs, also if one of the jobs is in the inbox.
+#[tokio::test]
+async fn a_job_of_the_inbox_takes_its_turn_after_a_job_that_was_due_before() -> TestResult {
+    let clock = VirtualClock::new();
+    let queue = MemoryQueue::builder().clock(clock.clone()).build();
+    let due = queue.enqueue(job::new()).partition("a").delay(Duration::from_millis(10)).await?.id();
+    queue.enqueue(job::new()).partition("c").await?;
+    let first = queue.claim(&Demand::new("default", 1)).await?.remove(0);
+    queue.settle(vec![Settlement::new(first.lease, Transition::complete())]).await?;
+    clock.advance(Duration::from_millis(20));
+    let in_inbox = queue.enqueue(job::new()).partition("b").await?.id();
+
+    let claimed = queue.claim(&Demand::new("default", 2)).await?;
+
+    assert_eq!(claimed.iter().map(|job| job.id()).collect::<Vec<_>>(), [due, in_inbox]);
     Ok(())
 }
 

@@ -37,6 +37,12 @@ impl Store {
         queue.shares_or_new(now)
     }
 
+    /// Returns whether any queue has partitions or limits.
+    #[inline]
+    pub(in crate::table) fn has_shares(&self) -> bool {
+        !self.shared.is_empty()
+    }
+
     /// Opens the partitions whose instants have come.
     pub(in crate::table) fn advance_shares(&mut self, now: Timestamp) {
         let Self { shared, queues, changed, .. } = self;

@@ -17,13 +17,10 @@ pub struct Reservation {
 
 impl Reservation {
     /// Returns whether a job can fill a reservation: it is due at once, and its producer chose neither an identity nor a unique
-    /// key nor a partition.
+    /// key.
     #[must_use]
     pub fn suits(job: &NewJob) -> bool {
-        job.id.is_none()
-            && job.unique.is_none()
-            && job.partition.is_none()
-            && matches!(job.schedule, Schedule::Now)
+        job.id.is_none() && job.unique.is_none() && matches!(job.schedule, Schedule::Now)
     }
 
     /// Returns the identity of the job that fills it.
