@@ -25,6 +25,7 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
     _own text[] := array(select distinct l.partition from limits l where l.queue_id = _queue_id and l.scope = 2);
+    _row_ids tid[];
 begin
     update shares s set has_limits = exists (select from limits l where l.queue_id = _queue_id), max_running = t.max_running,
         rate_interval = t.rate_interval, rate_burst = t.rate_burst
@@ -35,9 +36,13 @@ begin
         and (p.max_running, p.rate_interval, p.rate_burst, p.weight)
             is distinct from (t.max_running, t.rate_interval, t.rate_burst, t.weight)
         and p.name <> all (_own);
+    -- By row ids: a plan that was made for few partitions could read all of them.
+    _row_ids := array(
+        select r.id from unnest(_own) w (name) cross join lateral (
+            select o.ctid as id from partitions o where o.queue_id = _queue_id and o.name = w.name limit 1) r);
     update partitions p set max_running = t.max_running, rate_interval = t.rate_interval, rate_burst = t.rate_burst, weight = t.weight
-    from unnest(_own) own cross join lateral terms_of(_queue_id, 2, own) t
-    where p.queue_id = _queue_id and p.name = any (array[own]);
+    from unnest(_own) own (name) cross join lateral terms_of(_queue_id, 2, own.name) t
+    where p.ctid = any (_row_ids) and p.name = own.name;
 end $$;
 comment on function apply_limits is 'Copies the limits in force to the share of a queue and to its partitions.';
 

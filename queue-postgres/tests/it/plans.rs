@@ -79,6 +79,41 @@ async fn push_claim_renew_and_settle_go_by_indexes_alone() -> TestResult {
     Ok(())
 }
 
+/// A session plans its first claim of partitions when there are few of them. A plan that then reads all partitions of the queue for
+/// each claim is fast in the eyes of the planner, and takes tens of milliseconds for thousands of partitions.
+#[tokio::test]
+async fn a_claim_does_not_read_all_partitions() -> TestResult {
+    const JOBS: usize = 4_000;
+    const BATCH: usize = 50;
+    let (queue, mut connection, schema) = queue().await?;
+    let of = |number: usize| NewJob::from(work::new(number as u32)).partition(format!("tenant-{number}"));
+    let complete = |job: Delivery| Settlement::new(job.lease, Transition::complete());
+    let demand = Demand::new("default", BATCH);
+    for number in 0..3 {
+        queue.push(vec![of(number)]).await?;
+        queue.settle(queue.claim(&demand).await?.into_iter().map(complete).collect()).await?;
+    }
+    queue.push((0..JOBS).map(of).collect()).await?;
+    let mut left = JOBS - queue.claim(&demand).await?.len();
+    let (_, rows) = looked_at(&mut connection, &schema).await?;
+
+    let counted = left as i64;
+    while left > 0 {
+        let jobs = queue.claim(&demand).await?;
+        left -= jobs.len();
+        queue.settle(jobs.into_iter().map(complete).collect()).await?;
+    }
+
+    drop(queue);
+    let mut after = looked_at(&mut connection, &schema).await?;
+    while after.1 - rows < counted {
+        after = looked_at(&mut connection, &schema).await?;
+    }
+    let each = (after.1 - rows) / counted;
+    assert!(each < 30, "{each} rows were read for each job");
+    Ok(())
+}
+
 /// Returns how often rows were looked up by an index.
 async fn look_ups(connection: &mut PgConnection, schema: &str, index: &str) -> Result<i64, BoxError> {
     run(connection, "select pg_stat_clear_snapshot()").await?;

@@ -1069,7 +1069,7 @@ create or replace function least_loaded(_queue_id integer, _max bigint, _now big
 returns table (name text, running bigint, weight integer, room bigint, turn bigint)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_nestloop = off set jit = off set plan_cache_mode = force_generic_plan as $$
+set enable_nestloop = off set enable_hashjoin = on set jit = off set plan_cache_mode = force_generic_plan as $$
 #variable_conflict use_column
 begin
     -- No nested loop: with many running jobs, it would look up each of their partitions.
@@ -1179,6 +1179,27 @@ comment on function deal is
     'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
     'has been named up to there. Partitions in _without start none.';
 
+create or replace function count_starts(_queue_id integer, _now bigint, _names text[], _counts bigint[], _last bigint[])
+returns void
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_nestloop = off set enable_hashjoin = on set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _turn bigint := (select turn from shares where queue_id = _queue_id);
+    _row_ids tid[] := array(
+        select r.id from unnest(_names) w (name) cross join lateral (
+            select o.ctid as id from partitions o where o.queue_id = _queue_id and o.name = w.name limit 1) r);
+begin
+    -- By row ids: a plan that was made for few partitions could read all of them.
+    update partitions p set ready = p.ready - u.n, turn = _turn + u.last,
+        free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n),
+        is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n) > _now
+    from unnest(_names, _counts, _last) u (name, n, last)
+    where p.ctid = any (_row_ids) and p.name = u.name;
+end $$;
+comment on function count_starts is
+    'Counts the jobs that partitions have started in a claim: _counts of each of them, the last one at the place _last of the claim.';
+
 create or replace function take_ready(
     _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
 )
@@ -1213,13 +1234,7 @@ begin
     if seqs is null then
         return;
     end if;
-    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last, free_at = f.free_at, is_parked = f.free_at > _now
-    from unnest(_taken_names, _counts, _last) u (name, n, last)
-        cross join (select turn from shares where queue_id = _queue_id) s
-        join lateral (
-            select free_after(_now, o.free_at, o.rate_interval, o.rate_burst, u.n) as free_at
-            from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) f on true
-    where p.queue_id = _queue_id and p.name = any (array[u.name]);
+    perform count_starts(_queue_id, _now, _taken_names, _counts, _last);
     update shares set turn = turn + cardinality(_names),
         free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
     where queue_id = _queue_id;
@@ -1264,12 +1279,24 @@ create or replace function next_start(_queue_id integer, _now bigint) returns bi
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _share shares;
 begin
-    return coalesce(
-        (select s.free_at from shares s where s.queue_id = _queue_id and s.free_at > _now
-            and exists (select from partitions p where p.queue_id = _queue_id and p.ready > 0)),
-        (select p.free_at from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
-            order by p.free_at limit 1));
+    select * into _share from shares where queue_id = _queue_id;
+    if _share.free_at > _now then
+        -- Each condition is that of an index, so neither reads the partitions without ready jobs.
+        if exists (
+                select from partitions p
+                where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn)
+            or exists (select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked)
+        then
+            return _share.free_at;
+        end if;
+        return null;
+    end if;
+    return (
+        select p.free_at from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
+        order by p.free_at limit 1);
 end $$;
 comment on function next_start is
     'Returns the next time at which a rate or the end of a hold may let a job of a queue start; null if no job waits for that.';
@@ -1728,6 +1755,7 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 declare
     _own text[] := array(select distinct l.partition from limits l where l.queue_id = _queue_id and l.scope = 2);
+    _row_ids tid[];
 begin
     update shares s set has_limits = exists (select from limits l where l.queue_id = _queue_id), max_running = t.max_running,
         rate_interval = t.rate_interval, rate_burst = t.rate_burst
@@ -1738,9 +1766,13 @@ begin
         and (p.max_running, p.rate_interval, p.rate_burst, p.weight)
             is distinct from (t.max_running, t.rate_interval, t.rate_burst, t.weight)
         and p.name <> all (_own);
+    -- By row ids: a plan that was made for few partitions could read all of them.
+    _row_ids := array(
+        select r.id from unnest(_own) w (name) cross join lateral (
+            select o.ctid as id from partitions o where o.queue_id = _queue_id and o.name = w.name limit 1) r);
     update partitions p set max_running = t.max_running, rate_interval = t.rate_interval, rate_burst = t.rate_burst, weight = t.weight
-    from unnest(_own) own cross join lateral terms_of(_queue_id, 2, own) t
-    where p.queue_id = _queue_id and p.name = any (array[own]);
+    from unnest(_own) own (name) cross join lateral terms_of(_queue_id, 2, own.name) t
+    where p.ctid = any (_row_ids) and p.name = own.name;
 end $$;
 comment on function apply_limits is 'Copies the limits in force to the share of a queue and to its partitions.';
 
