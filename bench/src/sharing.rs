@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Sharing {
     /// Jobs without a partition, in a queue without limits.
     Plain,
+    /// The same, and a service that claims no more jobs than it can start, as from a queue with limits.
+    NotAhead,
     /// Jobs without a partition, in a queue with a limit that it never reaches.
     Total,
     /// Jobs of 100 partitions, each with a limit that 64 workers never reach.
@@ -26,7 +28,7 @@ impl Sharing {
     /// Returns the number of partitions, without that of a flood.
     fn partitions(self) -> u64 {
         match self {
-            Self::Plain | Self::Total => 0,
+            Self::Plain | Self::NotAhead | Self::Total => 0,
             Self::Hundred => 100,
             Self::TenThousand => 10_000,
             Self::Tenants => 20,
@@ -36,7 +38,7 @@ impl Sharing {
     /// Returns the limits of the queue.
     pub(crate) fn limits(self) -> QueueLimits {
         match self {
-            Self::Plain | Self::Tenants => QueueLimits::none(),
+            Self::Plain | Self::NotAhead | Self::Tenants => QueueLimits::none(),
             Self::Total => QueueLimits::total(Limit::running(1_000_000)),
             Self::Hundred => QueueLimits::each(Limit::running(64)),
             Self::TenThousand => QueueLimits::each(Limit::running(4)),
@@ -48,6 +50,7 @@ impl fmt::Display for Sharing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Plain => "plain",
+            Self::NotAhead => "plain, no job prefetched",
             Self::Total => "a limit of the queue",
             Self::Hundred => "100 partitions, 64 at once each",
             Self::TenThousand => "10,000 partitions, 4 at once each",

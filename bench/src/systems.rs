@@ -26,5 +26,5 @@ pub(crate) use queue_sqlite::SqliteSystem;
 pub(crate) use queue_tokio::{MemorySystem, welcome};
 pub(crate) use raw_on_postgres::RawOnPostgres;
 pub(crate) use raw_on_sqlite::RawOnSqlite;
-pub(crate) use shared::{Hundred, InLine, SharedSystem, TenThousand, Tenants, Total};
+pub(crate) use shared::{Hundred, InLine, NotAhead, SharedSystem, TenThousand, Tenants, Total};
 pub(crate) use spawn::Spawn;

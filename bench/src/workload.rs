@@ -17,8 +17,8 @@ use crate::case::{Case, Contender};
 use crate::sharing::Sharing;
 use crate::suite::Suite;
 use crate::systems::{
-    Apalis, Baseline, Hundred, InLine, MemorySystem, Mpsc, Observed, Payloads, PostgresSystem, RawOnPostgres,
-    RawOnSqlite, SharedSystem, Spawn, SqliteSystem, Store, TenThousand, Tenants, Total,
+    Apalis, Baseline, Hundred, InLine, MemorySystem, Mpsc, NotAhead, Observed, Payloads, PostgresSystem,
+    RawOnPostgres, RawOnSqlite, SharedSystem, Spawn, SqliteSystem, Store, TenThousand, Tenants, Total,
 };
 
 /// A comparison: one table of the report, or two.
@@ -214,6 +214,7 @@ async fn shared<S: Store>(case: Case) -> anyhow::Result<Figures> {
         (Load::Starts { in_a_second }, _) => starts::measure::<S>(in_a_second, case.jobs).await,
         (Load::BesideFlood { .. }, Sharing::Plain) => on::<SharedSystem<S, InLine>>(case).await,
         (_, Sharing::Plain) => on::<S>(case).await,
+        (_, Sharing::NotAhead) => on::<SharedSystem<S, NotAhead>>(case).await,
         (_, Sharing::Total) => on::<SharedSystem<S, Total>>(case).await,
         (_, Sharing::Hundred) => on::<SharedSystem<S, Hundred>>(case).await,
         (_, Sharing::TenThousand) => on::<SharedSystem<S, TenThousand>>(case).await,

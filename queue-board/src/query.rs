@@ -129,11 +129,8 @@ impl JobsQuery {
     pub(crate) fn sort(&self) -> Sort {
         let states = &self.filter.states;
         self.sort.unwrap_or_else(|| match states.as_slice() {
-            [] if self.filter.finished_since.is_some() || self.filter.finished_before.is_some() => {
-                Sort::Finished
-            }
+            _ if self.filter.is_of_finished() => Sort::Finished,
             [] => Sort::Pushed,
-            states if states.iter().all(|state| state.is_finished()) => Sort::Finished,
             states if states.iter().all(|state| !state.is_finished()) => Sort::RunAt,
             _ => Sort::Pushed,
         })

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use harness::Series;
-use queue_core::admin::{Filter, PageRequest};
+use queue_core::admin::{Filter, PageRequest, Sort};
 use queue_core::{Admin, State};
 
 use super::fill::SMALL;
@@ -45,7 +45,7 @@ pub(super) async fn measure(queue: &impl Admin) -> anyhow::Result<[Times; CALLS.
     let discarded = Filter::all().queue(SMALL).state(State::Discarded);
     let page = PageRequest::first(PAGE).newest();
     Ok([
-        timed(async || queue.list(&discarded, &page).await.map(drop)).await?,
+        timed(async || queue.list(&discarded, &page.clone().sort(Sort::Finished)).await.map(drop)).await?,
         timed(async || queue.list(&Filter::all(), &page).await.map(drop)).await?,
         timed(async || queue.summary().await.map(drop)).await?,
     ])

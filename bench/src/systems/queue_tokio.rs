@@ -65,7 +65,11 @@ pub(super) async fn host_of(
     tally: Tally,
     workers: usize,
 ) -> anyhow::Result<RunningHost> {
-    let service = QueueService::new(queue, jobs).concurrency(workers);
+    host_with(QueueService::new(queue, jobs).concurrency(workers), tally).await
+}
+
+/// Starts a host with one service.
+pub(super) async fn host_with(service: QueueService, tally: Tally) -> anyhow::Result<RunningHost> {
     let services = Services::builder().singleton(tally).build()?;
     Ok(Host::builder().services(services).service(service).build()?.start().await?)
 }

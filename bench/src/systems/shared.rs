@@ -7,10 +7,10 @@ use std::marker::PhantomData;
 
 use harness::{Payload, Producer, Scratch, System, Tally};
 use queue_core::{Job, Jobs, NewJob, Queue, QueueExt as _, QueueName, background_job};
-use queue_tokio::RunningHost;
+use queue_tokio::{QueueService, RunningHost};
 
 use super::observed::Store;
-use super::queue_tokio::{host_of, welcome};
+use super::queue_tokio::{host_with, welcome};
 use crate::sharing::{PartitionNames, Sharing};
 
 /// Serves a tenant: works for as long as the measurement says.
@@ -34,6 +34,8 @@ pub(crate) trait Share: Send + Sync + 'static {
     const SHARING: Sharing;
 }
 
+/// [`Sharing::NotAhead`].
+pub(crate) struct NotAhead;
 /// [`Sharing::Total`].
 pub(crate) struct Total;
 /// [`Sharing::Hundred`].
@@ -44,6 +46,11 @@ pub(crate) struct TenThousand;
 pub(crate) struct Tenants;
 /// [`Sharing::Plain`], whose jobs work.
 pub(crate) struct InLine;
+
+impl Share for NotAhead {
+    type Job = welcome;
+    const SHARING: Sharing = Sharing::NotAhead;
+}
 
 impl Share for Total {
     type Job = welcome;
@@ -96,7 +103,11 @@ impl<S: Store, P: Share> System for SharedSystem<S, P> {
     }
 
     async fn start(&mut self, workers: usize) -> anyhow::Result<RunningHost> {
-        host_of(self.queue.clone(), Jobs::new().with::<P::Job>(), self.tally, workers).await
+        let service =
+            QueueService::new(self.queue.clone(), Jobs::new().with::<P::Job>()).concurrency(workers);
+        let is_ahead = P::SHARING != Sharing::NotAhead;
+        let service = if is_ahead { service } else { service.prefetch(0) };
+        host_with(service, self.tally).await
     }
 }
 

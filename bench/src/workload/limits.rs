@@ -7,7 +7,8 @@ use crate::case::Contender::{self, ApalisPostgres, GraphileWorker, QueueTokio};
 use crate::sharing::Sharing;
 
 /// The sharings that are compared, the plain queue first.
-const SHARINGS: [Sharing; 4] = [Sharing::Plain, Sharing::Total, Sharing::Hundred, Sharing::TenThousand];
+const SHARINGS: [Sharing; 5] =
+    [Sharing::Plain, Sharing::NotAhead, Sharing::Total, Sharing::Hundred, Sharing::TenThousand];
 /// The peers that run beside a flood. They have no partitions.
 const PEERS: [Contender; 2] = [GraphileWorker, ApalisPostgres];
 /// The maximum number of starts of a partition in a second.

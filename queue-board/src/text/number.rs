@@ -15,7 +15,7 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// Returns a count with a plus if there may be more jobs: `3,000+`.
+/// Returns a count with a plus if there may be more jobs: `2,000+`.
 pub(crate) fn count(count: Count) -> String {
     format!("{}{}", grouped(count.jobs), if count.is_capped { "+" } else { "" })
 }

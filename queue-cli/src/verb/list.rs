@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use queue_core::Admin;
-use queue_core::admin::{Cursor, Order, PageRequest, Sort};
+use queue_core::admin::{Cursor, Filter, Order, PageRequest, Sort};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
@@ -19,9 +19,9 @@ const PAGE: usize = 500;
 pub(crate) struct List {
     #[command(flatten)]
     filter: FilterOptions,
-    /// The time by which the list is sorted
-    #[arg(long, value_enum, default_value_t = SortOption::Pushed)]
-    sort: SortOption,
+    /// The time by which the list is sorted: by default the finish, if only finished jobs match, otherwise the push
+    #[arg(long, value_enum)]
+    sort: Option<SortOption>,
     /// Lists the oldest job first
     #[arg(long)]
     oldest: bool,
@@ -58,7 +58,7 @@ struct NextPage<'a> {
 impl List {
     pub(crate) async fn run(self, queue: &dyn Admin, out: &mut Output) -> Result<Exit, Failure> {
         let filter = self.filter.filter(&[]);
-        let mut request = self.request();
+        let mut request = self.request(&filter);
         let mut left = self.limit;
         let mut is_empty = true;
         while left > 0 {
@@ -84,11 +84,12 @@ impl List {
         Ok(Exit::Done)
     }
 
-    fn request(&self) -> PageRequest {
+    fn request(&self, filter: &Filter) -> PageRequest {
         let sort = match self.sort {
-            SortOption::Pushed => Sort::Pushed,
-            SortOption::Finished => Sort::Finished,
-            SortOption::RunAt => Sort::RunAt,
+            Some(SortOption::Finished) => Sort::Finished,
+            Some(SortOption::RunAt) => Sort::RunAt,
+            None if filter.is_of_finished() => Sort::Finished,
+            Some(SortOption::Pushed) | None => Sort::Pushed,
         };
         let order = if self.oldest { Order::Oldest } else { Order::Newest };
         let mut request = PageRequest::first(PAGE).sort(sort).order(order);

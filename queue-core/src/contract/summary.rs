@@ -37,7 +37,7 @@ pub struct QueueSummary {
 
 impl QueueSummary {
     /// The default cap of each count. A call that counts up to it takes a few milliseconds at most.
-    pub const CAP: u64 = 3_000;
+    pub const CAP: u64 = 2_000;
 
     /// Creates the summary of a queue without jobs.
     #[must_use]

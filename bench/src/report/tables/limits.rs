@@ -148,6 +148,7 @@ fn missing() -> String {
 fn label(case: Case) -> String {
     let queue = match case.sharing {
         Sharing::Plain => "plain",
+        Sharing::NotAhead => "no prefetch",
         Sharing::Total => "total",
         Sharing::Hundred => "100",
         Sharing::TenThousand => "10,000",
