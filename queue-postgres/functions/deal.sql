@@ -86,7 +86,12 @@ begin
             order by i.turn),
         array_agg(i.turn order by i.turn)
     into _names, _running, _weights, _rooms, _turns from idle i;
-    if coalesce(cardinality(_names), 0) < _max then
+    if cardinality(_names) = _max then
+        -- Each starts one job: the second one would have a greater load.
+        names := _names;
+        numbers := array_fill(1, array[_max::integer]);
+        return;
+    else
         select array_agg(l.name), array_agg(l.running), array_agg(l.weight), array_agg(l.room), array_agg(l.turn)
         into _names, _running, _weights, _rooms, _turns
         from least_loaded(_queue_id, _max, _now, _without, _unadopted) l;
