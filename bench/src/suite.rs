@@ -96,14 +96,14 @@ impl Suite {
     pub(crate) fn workloads(self) -> &'static [Workload] {
         use Workload::{
             Backlog, Batches, Bulk, Depth, Drain, Enqueue, Fairness, Finished, Flatness, Latency, Memory,
-            Payload, Starts, Steady, Stream, Threads,
+            Payload, Starts, Steady, Stream, Threads, Work,
         };
         match self {
             Self::Memory => &[Enqueue, Drain, Stream, Latency, Memory, Depth, Threads],
             Self::Sqlite => &[Enqueue, Bulk, Drain, Stream, Latency, Flatness],
             Self::Postgres => &[Enqueue, Bulk, Drain, Stream, Latency, Steady, Flatness],
             Self::Curves => &[Backlog, Flatness, Finished, Drain, Payload, Batches, Steady],
-            Self::Limits => &[Drain, Stream, Fairness, Starts],
+            Self::Limits => &[Drain, Stream, Work, Fairness, Starts],
         }
     }
 
@@ -165,6 +165,8 @@ impl Suite {
             (Self::Curves, Load::Batches { of: 1_000 }, QueueSqlite) => 500,
             (Self::Curves, _, QueueSqlite) => 100,
             (Self::Curves, ..) => 1_000,
+            // For about five seconds.
+            (Self::Limits, Load::Work { .. }, _) => 30,
             (Self::Limits, _, QueueTokio) => 1_000,
             (Self::Limits, Load::Drain { .. }, QueuePostgres) => 50,
             (Self::Limits, Load::Stream { .. }, QueuePostgres) => 20,

@@ -26,5 +26,7 @@ pub(crate) use queue_sqlite::SqliteSystem;
 pub(crate) use queue_tokio::{MemorySystem, welcome};
 pub(crate) use raw_on_postgres::RawOnPostgres;
 pub(crate) use raw_on_sqlite::RawOnSqlite;
-pub(crate) use shared::{Hundred, InLine, NotAhead, SharedSystem, TenThousand, Tenants, Total};
+pub(crate) use shared::{
+    Hundred, HundredAtWork, InLine, NotAhead, SharedSystem, TenThousand, TenThousandAtWork, Tenants, Total,
+};
 pub(crate) use spawn::Spawn;

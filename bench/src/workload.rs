@@ -17,8 +17,9 @@ use crate::case::{Case, Contender};
 use crate::sharing::Sharing;
 use crate::suite::Suite;
 use crate::systems::{
-    Apalis, Baseline, Hundred, InLine, MemorySystem, Mpsc, NotAhead, Observed, Payloads, PostgresSystem,
-    RawOnPostgres, RawOnSqlite, SharedSystem, Spawn, SqliteSystem, Store, TenThousand, Tenants, Total,
+    Apalis, Baseline, Hundred, HundredAtWork, InLine, MemorySystem, Mpsc, NotAhead, Observed, Payloads,
+    PostgresSystem, RawOnPostgres, RawOnSqlite, SharedSystem, Spawn, SqliteSystem, Store, TenThousand,
+    TenThousandAtWork, Tenants, Total,
 };
 
 /// A comparison: one table of the report, or two.
@@ -52,6 +53,8 @@ pub(crate) enum Workload {
     Payload,
     /// Only ours: 1 to 1,000 jobs a call.
     Batches,
+    /// Only ours: 64 workers drain a full queue of jobs that each work for 10 ms.
+    Work,
     /// Single jobs of small tenants beside the flood of another one.
     Fairness,
     /// Only ours: the jobs of 100 partitions, each under a limit on starts.
@@ -142,6 +145,7 @@ impl Workload {
                 | Self::Finished
                 | Self::Payload
                 | Self::Batches
+                | Self::Work
                 | Self::Fairness
                 | Self::Starts,
             ) => Vec::new(),
@@ -212,7 +216,11 @@ pub(crate) fn measure(case: Case) -> anyhow::Result<Figures> {
 async fn shared<S: Store>(case: Case) -> anyhow::Result<Figures> {
     match (case.load, case.sharing) {
         (Load::Starts { in_a_second }, _) => starts::measure::<S>(in_a_second, case.jobs).await,
-        (Load::BesideFlood { .. }, Sharing::Plain) => on::<SharedSystem<S, InLine>>(case).await,
+        (Load::BesideFlood { .. } | Load::Work { .. }, Sharing::Plain) => {
+            on::<SharedSystem<S, InLine>>(case).await
+        }
+        (Load::Work { .. }, Sharing::Hundred) => on::<SharedSystem<S, HundredAtWork>>(case).await,
+        (Load::Work { .. }, Sharing::TenThousand) => on::<SharedSystem<S, TenThousandAtWork>>(case).await,
         (_, Sharing::Plain) => on::<S>(case).await,
         (_, Sharing::NotAhead) => on::<SharedSystem<S, NotAhead>>(case).await,
         (_, Sharing::Total) => on::<SharedSystem<S, Total>>(case).await,

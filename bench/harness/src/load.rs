@@ -27,6 +27,11 @@ pub enum Load {
         /// The number of jobs that run concurrently.
         workers: usize,
     },
+    /// Workers drain a full queue of jobs that each run for 10 ms.
+    Work {
+        /// The number of jobs that run concurrently.
+        workers: usize,
+    },
     /// Tasks enqueue one job a call while 64 workers run, on `threads` threads, or on one for each core.
     Stream {
         /// The number of enqueuing tasks.

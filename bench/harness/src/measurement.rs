@@ -10,6 +10,7 @@ mod steady;
 mod throughput;
 
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use anyhow::ensure;
 use tokio::runtime::{Builder, Runtime};
@@ -49,8 +50,12 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
             payload::measure::<S>(jobs, bytes).await
         }
         Load::Drain { workers } => {
-            throughput::drain::<S>(ahead, workers).await?;
-            throughput::drain::<S>(jobs, workers).await
+            throughput::drain::<S>(ahead, workers, Duration::ZERO).await?;
+            throughput::drain::<S>(jobs, workers, Duration::ZERO).await
+        }
+        Load::Work { workers } => {
+            throughput::drain::<S>(ahead, workers, RUN_TIME).await?;
+            throughput::drain::<S>(jobs, workers, RUN_TIME).await
         }
         Load::Stream { tasks, .. } => {
             throughput::stream::<S>(ahead, tasks).await?;

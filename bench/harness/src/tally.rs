@@ -69,6 +69,12 @@ impl Tally {
         Self::new(jobs, jobs as usize, Duration::ZERO)
     }
 
+    /// Creates a tally that expects `jobs` runs which work for `run_time`, and records no start.
+    #[must_use]
+    pub fn of_work(jobs: u64, run_time: Duration) -> Self {
+        Self::new(jobs, 0, run_time)
+    }
+
     /// Creates a tally that expects `jobs` runs beside those of a flood, records the start of each, and lets each job work for
     /// `run_time`.
     #[must_use]

@@ -34,47 +34,30 @@ pub(crate) trait Share: Send + Sync + 'static {
     const SHARING: Sharing;
 }
 
-/// [`Sharing::NotAhead`].
-pub(crate) struct NotAhead;
-/// [`Sharing::Total`].
-pub(crate) struct Total;
-/// [`Sharing::Hundred`].
-pub(crate) struct Hundred;
-/// [`Sharing::TenThousand`].
-pub(crate) struct TenThousand;
-/// [`Sharing::Tenants`], whose jobs work.
-pub(crate) struct Tenants;
-/// [`Sharing::Plain`], whose jobs work.
-pub(crate) struct InLine;
+/// Defines a type for each kind of job and sharing.
+macro_rules! shares {
+    ($($name:ident: $job:ident, $sharing:ident;)+) => {
+        $(
+            #[doc = concat!("[`Sharing::", stringify!($sharing), "`], with the job `", stringify!($job), "`.")]
+            pub(crate) struct $name;
 
-impl Share for NotAhead {
-    type Job = welcome;
-    const SHARING: Sharing = Sharing::NotAhead;
+            impl Share for $name {
+                type Job = $job;
+                const SHARING: Sharing = Sharing::$sharing;
+            }
+        )+
+    };
 }
 
-impl Share for Total {
-    type Job = welcome;
-    const SHARING: Sharing = Sharing::Total;
-}
-
-impl Share for Hundred {
-    type Job = welcome;
-    const SHARING: Sharing = Sharing::Hundred;
-}
-
-impl Share for TenThousand {
-    type Job = welcome;
-    const SHARING: Sharing = Sharing::TenThousand;
-}
-
-impl Share for Tenants {
-    type Job = serve;
-    const SHARING: Sharing = Sharing::Tenants;
-}
-
-impl Share for InLine {
-    type Job = serve;
-    const SHARING: Sharing = Sharing::Plain;
+shares! {
+    NotAhead: welcome, NotAhead;
+    Total: welcome, Total;
+    Hundred: welcome, Hundred;
+    TenThousand: welcome, TenThousand;
+    HundredAtWork: serve, Hundred;
+    TenThousandAtWork: serve, TenThousand;
+    Tenants: serve, Tenants;
+    InLine: serve, Plain;
 }
 
 /// A queue of this project with partitions and limits.

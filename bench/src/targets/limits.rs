@@ -15,7 +15,8 @@ type Compared = (&'static str, fn(Load) -> bool);
 
 /// Compares the results with each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
-    let loads: [Compared; 2] = [
+    let loads: [Compared; 3] = [
+        ("jobs of 10 ms", |load| matches!(load, Load::Work { .. })),
         ("drain", |load| matches!(load, Load::Drain { .. })),
         ("stream", |load| matches!(load, Load::Stream { .. })),
     ];

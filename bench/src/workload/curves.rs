@@ -41,7 +41,8 @@ pub(super) fn pairs(workload: Workload, jobs: u64, full: bool) -> Vec<(Load, Con
         | Workload::Depth
         | Workload::Threads
         | Workload::Fairness
-        | Workload::Starts => Vec::new(),
+        | Workload::Starts
+        | Workload::Work => Vec::new(),
     }
 }
 

@@ -9,6 +9,8 @@ use crate::sharing::Sharing;
 /// The sharings that are compared, the plain queue first.
 const SHARINGS: [Sharing; 5] =
     [Sharing::Plain, Sharing::NotAhead, Sharing::Total, Sharing::Hundred, Sharing::TenThousand];
+/// The sharings that are compared with jobs that work.
+const WORKED: [Sharing; 3] = [Sharing::Plain, Sharing::Hundred, Sharing::TenThousand];
 /// The peers that run beside a flood. They have no partitions.
 const PEERS: [Contender; 2] = [GraphileWorker, ApalisPostgres];
 /// The maximum number of starts of a partition in a second.
@@ -17,9 +19,10 @@ const STARTS: u32 = 50;
 /// Returns the cases of a workload, those of a system one after the other.
 pub(super) fn cases(workload: Workload, jobs: u64) -> Vec<(Load, Contender, Sharing)> {
     match workload {
-        Workload::Drain => shared(|_| Load::Drain { workers: WORKERS }),
+        Workload::Drain => shared(&SHARINGS, |_| Load::Drain { workers: WORKERS }),
+        Workload::Work => shared(&WORKED, |_| Load::Work { workers: WORKERS }),
         // As in the suites of the systems.
-        Workload::Stream => shared(|system| {
+        Workload::Stream => shared(&SHARINGS, |system| {
             let tasks = if system == QueueTokio { 1 } else { 32 };
             Load::Stream { tasks, threads: None }
         }),
@@ -44,9 +47,10 @@ pub(super) fn cases(workload: Workload, jobs: u64) -> Vec<(Load, Contender, Shar
     }
 }
 
-fn shared(load: impl Fn(Contender) -> Load) -> Vec<(Load, Contender, Sharing)> {
-    let cases = |system| SHARINGS.map(|sharing| (load(system), system, sharing));
-    Contender::OWN.into_iter().flat_map(cases).collect()
+fn shared(sharings: &[Sharing], load: impl Fn(Contender) -> Load) -> Vec<(Load, Contender, Sharing)> {
+    let cases = |system| sharings.iter().map(move |sharing| (system, *sharing));
+    let cases = Contender::OWN.into_iter().flat_map(cases);
+    cases.map(|(system, sharing)| (load(system), system, sharing)).collect()
 }
 
 /// Returns the small tenants on an idle system, beside a flood, and behind it in a queue without partitions.

@@ -3,17 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use queue_core::admin::LimitRecord;
-use queue_core::backend::{AdminDecorator, Decorator};
 use queue_core::{
-    Admin, Demand, Limit, LimitScope, NewJob, Queue as _, QueueError, QueueExt as _, QueueLimits, QueueName,
-    Receipt, background_job,
+    Admin, Demand, Limit, LimitScope, Queue as _, QueueExt as _, QueueLimits, QueueName, background_job,
 };
 use queue_sqlite::SqliteQueue;
 use queue_tokio::MemoryQueue;
 
 use crate::page::{Page, TestResult};
+use crate::refusing::Refusing;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -95,39 +92,12 @@ async fn a_queue_without_limits_has_no_gauges_of_limits() -> TestResult {
     Ok(())
 }
 
-/// A queue whose backend keeps no limits.
-struct Unlimited(MemoryQueue);
-
-#[async_trait]
-impl Decorator for Unlimited {
-    type Inner = MemoryQueue;
-
-    fn inner(&self) -> &MemoryQueue {
-        &self.0
-    }
-
-    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        self.0.push_at_once(job)
-    }
-
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        self.0.push(jobs).await
-    }
-}
-
-#[async_trait]
-impl AdminDecorator for Unlimited {
-    async fn limits(&self, _queue: &QueueName) -> Result<Vec<LimitRecord>, QueueError> {
-        Err(QueueError::unsupported("this queue has no limits"))
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_store_that_keeps_no_limits_is_sampled_without_them() -> TestResult {
     let (page, queue) = (Page::new(), MemoryQueue::new());
     queue.enqueue(send::new("acme")).await?;
 
-    page.metrics.sampler(Arc::new(Unlimited(queue))).sample().await?;
+    page.metrics.sampler(Arc::new(Refusing::Limits(queue))).sample().await?;
 
     assert_eq!(page.value(r#"queue_depth{queue="mail",state="available"}"#), Some(1.0));
     Ok(())

@@ -9,4 +9,5 @@ mod limits;
 mod page;
 #[cfg(feature = "prometheus")]
 mod prometheus_page;
+mod refusing;
 mod store;

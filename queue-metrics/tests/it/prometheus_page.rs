@@ -2,47 +2,18 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
-use queue_core::admin::QueueSummary;
-use queue_core::backend::{AdminDecorator, Decorator};
-use queue_core::{NewJob, Queue as _, QueueError, QueueExt as _, Receipt, background_job, jobs};
+use queue_core::{QueueExt as _, background_job, jobs};
 use queue_metrics::PrometheusPage;
 use queue_tokio::{MemoryQueue, QueueService};
 use tower::ServiceExt as _;
 
 use crate::page::TestResult;
+use crate::refusing::Refusing;
 
 #[background_job(queue = "mail")]
 async fn send() {}
-
-/// A queue whose summary fails.
-struct Unreadable(MemoryQueue);
-
-#[async_trait]
-impl Decorator for Unreadable {
-    type Inner = MemoryQueue;
-
-    fn inner(&self) -> &MemoryQueue {
-        &self.0
-    }
-
-    fn push_at_once(&self, job: &mut Option<NewJob>) -> Option<Result<Receipt, QueueError>> {
-        self.0.push_at_once(job)
-    }
-
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Receipt>, QueueError> {
-        self.0.push(jobs).await
-    }
-}
-
-#[async_trait]
-impl AdminDecorator for Unreadable {
-    async fn summary_up_to(&self, _cap: u64) -> Result<Vec<QueueSummary>, QueueError> {
-        Err(QueueError::unavailable("the disk is away"))
-    }
-}
 
 async fn scrape(
     router: axum::Router,
@@ -79,7 +50,7 @@ async fn a_scrape_has_what_was_counted_and_what_the_stores_hold_now() -> TestRes
 async fn a_store_that_cannot_be_read_is_said_in_place_of_old_gauges() -> TestResult {
     let page = PrometheusPage::new()?;
 
-    let (status, text) = scrape(page.router([Arc::new(Unreadable(MemoryQueue::new())) as _])).await?;
+    let (status, text) = scrape(page.router([Arc::new(Refusing::Summary(MemoryQueue::new())) as _])).await?;
 
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(text.contains("the disk is away"), "{text}");

@@ -1,6 +1,7 @@
 //! Measures the rate at which jobs run: from a full queue, or while others are enqueued.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::enqueue::{BATCH, fill, fill_in_bulk, share};
 use crate::database::Counts;
@@ -13,9 +14,13 @@ use crate::tally::Tally;
 /// The bound of a queue during a stream, if the system has bounds.
 const BOUND: usize = 1_024;
 
-/// Measures the rate at which workers drain a full queue, the start of the workers included.
-pub(super) async fn drain<S: System>(jobs: u64, workers: usize) -> anyhow::Result<Figures> {
-    let tally = Tally::of(jobs);
+/// Measures the rate at which workers drain a full queue of jobs that work for `run_time`, the start of the workers included.
+pub(super) async fn drain<S: System>(
+    jobs: u64,
+    workers: usize,
+    run_time: Duration,
+) -> anyhow::Result<Figures> {
+    let tally = Tally::of_work(jobs, run_time);
     let scratch = Scratch::new(jobs as usize);
     let (mut system, filled) = full::<S>(&scratch, tally, 0..jobs).await?;
 

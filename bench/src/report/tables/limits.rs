@@ -20,6 +20,13 @@ pub(super) fn all(results: &Results) -> Vec<Table> {
             "One task pushes in memory, 32 tasks in a file and on a server, and 64 workers run the jobs.",
             |load| matches!(load, Load::Stream { .. }),
         ),
+        throughput(
+            results,
+            "limits-work",
+            "Jobs that work",
+            "64 workers are started on a full queue of jobs that each work for 10 ms, so at most 6,400 run in a second.",
+            |load| matches!(load, Load::Work { .. }),
+        ),
         fairness(results),
         starts(results),
     ]
