@@ -98,6 +98,31 @@ async fn no_more_jobs_run_than_allowed_whoever_claims() -> TestResult {
     Ok(())
 }
 
+/// Q20, Q115: the claims that one call makes are served in their order, each up to its own number of jobs.
+#[tokio::test]
+async fn claims_that_are_made_at_once_are_served_in_their_order() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    queue.declare_limits(&default(), &QueueLimits::each(Limit::running(1))).await?;
+    queue.push(jobs(&["a", "b", "c", "d"], 2)).await?;
+    let claims = |most: [u32; 3]| {
+        format!(
+            "select claim, partition from {schema}.claim(array[0, 1, 2], array['default', 'default', 'default'],
+                array[1, 5, 9], array[3600000000, 3600000000, 3600000000]::bigint[], null, null, null, null, null, null, null,
+                array{most:?}) where claim >= 0"
+        )
+    };
+
+    let served: Vec<(i32, String)> =
+        sqlx::query_as(AssertSqlSafe(claims([1, 2, 9]))).fetch_all(&mut connection).await?;
+    let none_left: Vec<(i32, String)> =
+        sqlx::query_as(AssertSqlSafe(claims([1, 2, 9]))).fetch_all(&mut connection).await?;
+
+    let expected = [(0, "a"), (1, "b"), (1, "c"), (2, "d")];
+    assert_eq!(served, expected.map(|(claim, partition)| (claim, partition.to_owned())));
+    assert_eq!(none_left, []);
+    Ok(())
+}
+
 /// While a queue becomes shared, claims that take it for a plain one are under way, and are counted too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn claims_that_began_before_the_limit_are_counted() -> TestResult {

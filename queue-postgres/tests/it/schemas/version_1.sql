@@ -1184,27 +1184,6 @@ comment on function deal is
     'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
     'has been named up to there. Partitions in _without start none.';
 
-create or replace function count_starts(_queue_id integer, _now bigint, _names text[], _counts bigint[], _last bigint[])
-returns void
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_nestloop = off set enable_hashjoin = on set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _turn bigint := (select turn from shares where queue_id = _queue_id);
-    _row_ids tid[] := array(
-        select r.id from unnest(_names) w (name) cross join lateral (
-            select o.ctid as id from partitions o where o.queue_id = _queue_id and o.name = w.name limit 1) r);
-begin
-    -- By row ids: a plan that was made for few partitions could read all of them.
-    update partitions p set ready = p.ready - u.n, turn = _turn + u.last,
-        free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n),
-        is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n) > _now
-    from unnest(_names, _counts, _last) u (name, n, last)
-    where p.ctid = any (_row_ids) and p.name = u.name;
-end $$;
-comment on function count_starts is
-    'Counts the jobs that partitions have started in a claim: _counts of each of them, the last one at the place _last of the claim.';
-
 create or replace function take_ready(
     _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
 )
@@ -1239,7 +1218,15 @@ begin
     if seqs is null then
         return;
     end if;
-    perform count_starts(_queue_id, _now, _taken_names, _counts, _last);
+    -- By row ids: a plan that was made for few partitions could read all of them.
+    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last,
+        free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n),
+        is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n) > _now
+    from unnest(_taken_names, _counts, _last) u (name, n, last)
+        cross join (select turn from shares where queue_id = _queue_id) s
+        cross join lateral (
+            select o.ctid as id from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) r
+    where p.ctid = r.id;
     update shares set turn = turn + cardinality(_names),
         free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
     where queue_id = _queue_id;
