@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use queue_core::{
-    Admin, Demand, Limit, LimitScope, Queue as _, QueueExt as _, QueueLimits, QueueName, background_job,
-};
+use queue_core::{Admin, Demand, Limit, LimitScope, QueueExt as _, QueueLimits, QueueName, background_job};
 use queue_sqlite::SqliteQueue;
 use queue_tokio::MemoryQueue;
 
