@@ -110,3 +110,32 @@ impl List {
         Ok(out.records(&lines)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Call {
+        #[command(flatten)]
+        list: List,
+        /// An option of the whole command, which `--payload` needs.
+        #[arg(long)]
+        json: bool,
+    }
+
+    fn sort(options: &[&str]) -> Sort {
+        let Call { list, json } = Call::parse_from(["list"].iter().chain(options));
+        assert!(!json);
+        list.request(&list.filter.filter(&[])).sort
+    }
+
+    #[test]
+    fn finished_jobs_are_sorted_by_their_finish_unless_the_caller_chooses() {
+        assert_eq!(sort(&["--state", "discarded"]), Sort::Finished);
+        assert_eq!(sort(&["--state", "discarded", "--sort", "pushed"]), Sort::Pushed);
+        assert_eq!(sort(&[]), Sort::Pushed);
+    }
+}
