@@ -31,6 +31,9 @@ declare
     _has_limits boolean;
     _room integer;
     _seqs bigint[];
+    _short text[];
+    _is_over boolean;
+    _without text[];
     _starts bigint;
 begin
     -- Until this claim ends, no other one counts the leases of queues that are plain ones: see `shares.sql`.
@@ -88,31 +91,39 @@ begin
                 _room := least(request.startable, request.max) - (request.max - remaining);
             end if;
             continue when _room <= 0 or request.queue_id = any (_drained);
-            _seqs := take_shares(request.queue_id, _room, _now);
-            if cardinality(_seqs) < _room then
-                _drained := _drained || request.queue_id;
-            end if;
-            continue when _seqs = '{}';
-            if request.worker is not null and request.worker_id is null then
-                request.worker_id := worker_id_of(request.worker);
-            end if;
-            return query
-            with taken as (select u.seq, u.o from unnest(_seqs) with ordinality u (seq, o)),
-            found as materialized (
-                select t.o, j.* from taken t join jobs j on j.seq = any (array[t.seq])),
-            leased as (
-                insert into leases (
-                    id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition)
-                select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
-                    _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard),
-                    coalesce(f.partition, '')
-                from found f)
-            select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
-                f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
-                null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
-                null::text[], f.partition
-            from found f order by f.o;
-            remaining := remaining - cardinality(_seqs);
+            _without := '{}';
+            loop
+                select t.seqs, t.short, t.is_over into _seqs, _short, _is_over
+                from take_shares(request.queue_id, _room, _now, _without) t;
+                if _seqs is not null then
+                    if request.worker is not null and request.worker_id is null then
+                        request.worker_id := worker_id_of(request.worker);
+                    end if;
+                    return query
+                    with taken as (select u.seq, u.o from unnest(_seqs) with ordinality u (seq, o)),
+                    found as materialized (
+                        select t.o, j.* from taken t join jobs j on j.seq = any (array[t.seq])),
+                    leased as (
+                        insert into leases (
+                            id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition)
+                        select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
+                            _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard),
+                            coalesce(f.partition, '')
+                        from found f)
+                    select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
+                        f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
+                        null::bigint, null::bigint, null::bigint, null::bigint, null::bigint, null::bigint[],
+                        null::text[], f.partition
+                    from found f order by f.o;
+                    remaining := remaining - cardinality(_seqs);
+                    _room := _room - cardinality(_seqs);
+                end if;
+                if _is_over then
+                    _drained := _drained || request.queue_id;
+                end if;
+                exit when _is_over or _room = 0;
+                _without := _without || coalesce(_short, '{}');
+            end loop;
             continue;
         end if;
         began := clock();
@@ -146,7 +157,7 @@ begin
     began := clock();
     _next := next_wakeup(_now, _from_due, _from_expiry);
     if _is_locked then
-        _starts := (select min(next_start(q.id, _now)) from queues q where q.id = any (_shared) and not q.paused);
+        _starts := next_start(_shared, _now);
     end if;
     now := clock();
     due := _next.due;

@@ -35,14 +35,12 @@ comment on function least_loaded is
     'partitions and all leases of the queue.';
 
 create or replace function deal(
-    _queue_id integer, _max bigint, _now bigint, _without text[], out names text[], out numbers integer[]
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, out names text[], out numbers integer[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
-    _share shares;
-    _unadopted bigint := 0;
     _names text[];
     _running bigint[];
     _weights integer[];
@@ -50,52 +48,10 @@ declare
     _turns bigint[];
     _depth bigint;
     _is_cut boolean;
-    _first_turn bigint;
 begin
-    select * into _share from shares where queue_id = _queue_id;
-    if not _share.is_adopted then
-        _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
-    end if;
-    _max := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
-    if _share.max_running is not null and _max > 0 then
-        _max := least(_max, _share.max_running - _unadopted
-            - (select count(*) from leases where queue_id = _queue_id and partition is not null));
-    end if;
-    if _max <= 0 then
-        return;
-    end if;
-    -- Each partition that is served leaves a dead entry behind in the index. Scans start after most of them.
-    _first_turn := coalesce(
-        (select p.turn from partitions p
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn
-        order by p.turn limit 1),
-        _share.turn);
-    if _first_turn > _share.first_turn + 100 then
-        update shares set first_turn = _first_turn where queue_id = _queue_id;
-    end if;
-    -- Partitions without running jobs have the least load: mostly, there are enough of them.
-    with idle as materialized (
-        select p.* from partitions p
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
-            and p.max_running is distinct from 0
-            and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
-            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
-        order by p.turn limit _max)
-    select array_agg(i.name order by i.turn), array_agg(0), array_agg(i.weight order by i.turn),
-        array_agg(least(i.ready, i.max_running, _max, starts_available(_now, i.free_at, i.rate_interval, i.rate_burst))
-            order by i.turn),
-        array_agg(i.turn order by i.turn)
-    into _names, _running, _weights, _rooms, _turns from idle i;
-    if cardinality(_names) = _max then
-        -- Each starts one job: the second one would have a greater load.
-        names := _names;
-        numbers := array_fill(1, array[_max::integer]);
-        return;
-    else
-        select array_agg(l.name), array_agg(l.running), array_agg(l.weight), array_agg(l.room), array_agg(l.turn)
-        into _names, _running, _weights, _rooms, _turns
-        from least_loaded(_queue_id, _max, _now, _without, _unadopted) l;
-    end if;
+    select array_agg(l.name), array_agg(l.running), array_agg(l.weight), array_agg(l.room), array_agg(l.turn)
+    into _names, _running, _weights, _rooms, _turns
+    from least_loaded(_queue_id, _max, _now, _without, _unadopted) l;
     if _names is null then
         return;
     end if;
@@ -120,7 +76,54 @@ begin
 end $$;
 comment on function deal is
     'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
-    'has been named up to there. Partitions in _without start none.';
+    'has been named up to there. Partitions in _without start none. _unadopted: see least_loaded().';
+
+create or replace function take_idle(
+    _queue_id integer, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    -- Each partition that is served leaves a dead entry behind in the index. The scan starts after most of them.
+    with share as materialized (
+        select s.turn, s.first_turn from shares s where s.queue_id = _queue_id),
+    idle as materialized (
+        select p.ctid as id, p.name, p.turn from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= (select s.first_turn from share s)
+            and p.max_running is distinct from 0 and (p.name <> '' or _unadopted = 0)
+            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
+        order by p.turn limit _max),
+    heads as materialized (
+        select i.id, i.name, row_number() over (order by i.turn) as place, r.id as row_id, r.seq
+        from idle i left join lateral (
+            select r.ctid as id, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = i.name
+            order by r.priority, r.run_at, r.seq limit 1 for update skip locked) r on true
+        where (select count(*) from idle) = _max),
+    gone as (
+        delete from ready where ctid = any (array(select h.row_id from heads h))),
+    served as (
+        update partitions p set ready = p.ready - 1, turn = s.turn + h.place,
+            free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1),
+            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1) > _now
+        from heads h, share s where p.ctid = h.id and h.seq is not null),
+    counted as (
+        update shares s set turn = s.turn + _max,
+            free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, h.n),
+            first_turn = coalesce((
+                select p.turn from partitions p
+                where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= s.first_turn
+                order by p.turn limit 1), s.first_turn)
+        from (select count(h.seq) as n from heads h) h
+        where s.queue_id = _queue_id and h.n > 0)
+    select array_agg(h.seq order by h.place) filter (where h.seq is not null),
+        array_agg(h.name order by h.place) filter (where h.seq is null)
+    into seqs, short from heads h;
+end $$;
+comment on function take_idle is
+    'Takes one job each of the _max partitions of a queue that have waited longest, if so many have no running job: they have the least '
+    'load, and their second jobs a greater one. Otherwise takes nothing. Returns what take_ready() does.';
 
 create or replace function take_ready(
     _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
@@ -173,60 +176,73 @@ comment on function take_ready is
     'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
     'and the partitions that have fewer jobs which no other transaction has locked.';
 
-create or replace function take_shares(_queue_id integer, _max integer, _now bigint) returns bigint[]
+create or replace function take_shares(
+    _queue_id integer, _max integer, _now bigint, _without text[], out seqs bigint[], out short text[],
+    out is_over boolean
+)
 language plpgsql
 set search_path from current set jit = off as $$
 declare
-    _seqs bigint[] := '{}';
-    _without text[] := '{}';
+    _share shares;
+    _unadopted bigint := 0;
+    _room bigint;
     _names text[];
     _numbers integer[];
-    _more bigint[];
-    _short text[];
 begin
     loop
-        select names, numbers into _names, _numbers from deal(_queue_id, _max - cardinality(_seqs), _now, _without);
-        _short := null;
-        if _names is not null then
-            select seqs, short into _more, _short from take_ready(_queue_id, _now, _names, _numbers);
-            _seqs := _seqs || coalesce(_more, '{}');
-            if '' = any (_short) then
-                perform count_again(_queue_id);
-            end if;
-            _without := _without || coalesce(_short, '{}');
+        select * into _share from shares where queue_id = _queue_id;
+        if not _share.is_adopted then
+            _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
         end if;
-        exit when cardinality(_seqs) >= _max;
-        continue when _short is not null;
+        _room := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
+        if _share.max_running is not null and _room > 0 then
+            _room := least(_room, _share.max_running - _unadopted
+                - (select count(*) from leases where queue_id = _queue_id and partition is not null));
+        end if;
+        is_over := _room <= 0;
+        exit when is_over;
+        if _without = '{}' then
+            select t.seqs, t.short into seqs, short from take_idle(_queue_id, _room, _now, _unadopted) t;
+        end if;
+        if seqs is null and short is null then
+            select d.names, d.numbers into _names, _numbers from deal(_queue_id, _room, _now, _without, _unadopted) d;
+            if _names is not null then
+                select t.seqs, t.short into seqs, short from take_ready(_queue_id, _now, _names, _numbers) t;
+            end if;
+        end if;
+        if '' = any (short) then
+            perform count_again(_queue_id);
+        end if;
         -- Only if all changes are known, there is nothing more to start.
-        exit when not fold(_queue_id, _now);
+        is_over := short is null and coalesce(cardinality(seqs), 0) < _max and not fold(_queue_id, _now);
+        exit when is_over or seqs is not null or short is not null;
     end loop;
-    return _seqs;
 end $$;
 comment on function take_shares is
-    'Takes at most _max jobs of a shared queue, which the caller leases to a worker, and returns them in order.';
+    'Takes at most _max jobs of a shared queue, from partitions other than _without, and returns them in order; null for none. The '
+    'caller leases them before the next call, so that they count as running. Also returns the partitions of which some jobs are locked '
+    'by other transactions, which the next call leaves out, and whether there is nothing more to take.';
 
-create or replace function next_start(_queue_id integer, _now bigint) returns bigint
+create or replace function next_start(_queue_ids integer[], _now bigint) returns bigint
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
-declare
-    _share shares;
 begin
-    select * into _share from shares where queue_id = _queue_id;
-    if _share.free_at > _now then
-        -- Each condition is that of an index, so neither reads the partitions without ready jobs.
-        if exists (
-                select from partitions p
-                where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn)
-            or exists (select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked)
-        then
-            return _share.free_at;
-        end if;
-        return null;
-    end if;
+    -- Each condition on partitions is that of an index, so none reads the partitions without ready jobs.
     return (
-        select p.free_at from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
-        order by p.free_at limit 1);
+        select min(case
+            when s.free_at <= _now then (
+                select p.free_at from partitions p
+                where p.queue_id = s.queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
+                order by p.free_at limit 1)
+            when exists (
+                    select from partitions p
+                    where p.queue_id = s.queue_id and p.ready > 0 and not p.is_parked and p.turn >= s.first_turn)
+                or exists (select from partitions p where p.queue_id = s.queue_id and p.ready > 0 and p.is_parked)
+            then s.free_at end)
+        from shares s join queues q on q.id = s.queue_id
+        where s.queue_id = any (_queue_ids) and not q.paused);
 end $$;
 comment on function next_start is
-    'Returns the next time at which a rate or the end of a hold may let a job of a queue start; null if no job waits for that.';
+    'Returns the next time at which a rate or the end of a hold may let a job of these queues start, if they are not paused; null if no '
+    'job waits for that.';

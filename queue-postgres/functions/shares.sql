@@ -36,26 +36,32 @@ language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
-    _ids integer[] := array(select q.id from queues q where q.name = any (_queues) order by q.id);
-    _new integer[] := array(
-        select q.id from queues q where q.id = any (_seen)
-            and (select true from shares s where s.queue_id = q.id limit 1) is null
-        order by q.id);
-    _shared integer[];
+    _locked integer[];
     _id integer;
 begin
-    foreach _id in array _new loop
-        -- Claims that take it for a plain queue end first.
-        perform pg_advisory_xact_lock(share_lock(_id));
-        perform adopt(_id);
-    end loop;
-    _shared := array(select s.queue_id from shares s where s.queue_id = any (_ids) order by s.queue_id for update);
-    foreach _id in array _shared loop
-        if not (select is_adopted from shares where queue_id = _id) then
+    if (select count(*) from shares s where s.queue_id = any (_seen)) < cardinality(_seen) then
+        foreach _id in array array(
+            select q.id from queues q where q.id = any (_seen)
+                and (select true from shares s where s.queue_id = q.id limit 1) is null
+            order by q.id)
+        loop
+            -- Claims that take it for a plain queue end first.
+            perform pg_advisory_xact_lock(share_lock(_id));
             perform adopt(_id);
-        end if;
-    end loop;
-    return _shared;
+        end loop;
+    end if;
+    _locked := array(
+        select s.queue_id from shares s
+        where s.queue_id = any (array(select q.id from queues q where q.name = any (_queues)))
+        order by s.queue_id for update);
+    if exists (select from shares where queue_id = any (_locked) and not is_adopted) then
+        foreach _id in array _locked loop
+            if not (select is_adopted from shares where queue_id = _id) then
+                perform adopt(_id);
+            end if;
+        end loop;
+    end if;
+    return _locked;
 end $$;
 comment on function lock_shares is
     'Locks the shares of the given queues for a claim, and returns the queues that have one. _seen: those of the queues that the caller '
@@ -72,6 +78,8 @@ declare
     _opened bigint;
     _each record;
     _has_own boolean;
+    _may_open boolean;
+    _is_wrong boolean;
 begin
     if exists (select from partition_changes where queue_id = _queue_id) then
         select turn into _turn from shares where queue_id = _queue_id;
@@ -120,19 +128,20 @@ begin
         into _count, _opened;
         update shares set turn = turn + _count, first_turn = least(first_turn, _opened) where queue_id = _queue_id;
     end if;
-    if exists (
-        select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now)
-    then
+    select exists (
+            select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now),
+        -- A push that began before the queue became shared has noted nothing.
+        exists (select from partitions p where p.queue_id = _queue_id and p.name = '' and p.ready <= 0)
+            and exists (select from ready r where r.queue_id = _queue_id and r.partition = '')
+    into _may_open, _is_wrong;
+    if _may_open then
         with opened as (
             update partitions p set is_parked = false
             where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now
             returning p.turn)
         update shares set first_turn = least(first_turn, (select min(o.turn) from opened o)) where queue_id = _queue_id;
     end if;
-    -- A push that began before the queue became shared has noted nothing.
-    if exists (select from partitions p where p.queue_id = _queue_id and p.name = '' and p.ready <= 0)
-        and exists (select from ready r where r.queue_id = _queue_id and r.partition = '')
-    then
+    if _is_wrong then
         perform count_again(_queue_id);
     end if;
     return _count >= 10000;

@@ -123,6 +123,29 @@ async fn claims_that_are_made_at_once_are_served_in_their_order() -> TestResult 
     Ok(())
 }
 
+/// Q115, Q116: a claim that finds a job locked by another transaction takes the next one, and counts those that it has taken.
+#[tokio::test]
+async fn a_claim_that_meets_a_locked_job_keeps_to_the_limits() -> TestResult {
+    let each = QueueLimits::each(Limit::running(1));
+    let total = QueueLimits::total(Limit::running(2));
+    for (limits, expected) in [(each, vec!["a", "c", "d"]), (total, vec!["a", "c"])] {
+        let (queue, mut connection, schema) = queue().await?;
+        queue.declare_limits(&default(), &limits).await?;
+        queue.push(jobs(&["locked", "a", "c", "d"], 2)).await?;
+        run(&mut connection, "begin").await?;
+        run(&mut connection, format!("select from {schema}.ready where partition = 'locked' for update")).await?;
+
+        let claimed = queue.claim(&Demand::new("default", 9).lease(HOUR)).await?;
+        let again = queue.claim(&Demand::new("default", 9).lease(HOUR).wait(Duration::ZERO)).await?;
+
+        let partitions: Vec<_> = claimed.iter().map(|job| job.partition.as_str()).collect();
+        assert_eq!(partitions, expected, "{limits:?}");
+        assert_eq!(again.len(), 0, "{limits:?}");
+        run(&mut connection, "rollback").await?;
+    }
+    Ok(())
+}
+
 /// While a queue becomes shared, claims that take it for a plain one are under way, and are counted too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn claims_that_began_before_the_limit_are_counted() -> TestResult {
