@@ -17,6 +17,7 @@
 --     \i functions/rates.sql
 --     \i functions/shares.sql
 --     \i functions/deal.sql
+--     \i functions/take.sql
 --     \i functions/claim.sql
 --     \i functions/renew.sql
 --     \i functions/settle.sql

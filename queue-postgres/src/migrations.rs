@@ -20,7 +20,7 @@ use crate::target::Target;
 const MIGRATIONS: Migrations = Migrations::new(&[include_str!("../migrations/0001_tables.sql")]);
 
 /// The functions and the view, which every migration replaces by this text.
-const FUNCTIONS: [&str; 22] = [
+const FUNCTIONS: [&str; 23] = [
     include_str!("../functions/time.sql"),
     include_str!("../functions/workers.sql"),
     include_str!("../functions/partitions.sql"),
@@ -32,6 +32,7 @@ const FUNCTIONS: [&str; 22] = [
     include_str!("../functions/rates.sql"),
     include_str!("../functions/shares.sql"),
     include_str!("../functions/deal.sql"),
+    include_str!("../functions/take.sql"),
     include_str!("../functions/claim.sql"),
     include_str!("../functions/renew.sql"),
     include_str!("../functions/settle.sql"),

@@ -133,7 +133,8 @@ async fn a_claim_that_meets_a_locked_job_keeps_to_the_limits() -> TestResult {
         queue.declare_limits(&default(), &limits).await?;
         queue.push(jobs(&["locked", "a", "c", "d"], 2)).await?;
         run(&mut connection, "begin").await?;
-        run(&mut connection, format!("select from {schema}.ready where partition = 'locked' for update")).await?;
+        run(&mut connection, format!("select from {schema}.ready where partition = 'locked' for update"))
+            .await?;
 
         let claimed = queue.claim(&Demand::new("default", 9).lease(HOUR)).await?;
         let again = queue.claim(&Demand::new("default", 9).lease(HOUR).wait(Duration::ZERO)).await?;

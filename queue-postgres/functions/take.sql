@@ -1,0 +1,224 @@
+-- How the claims of a shared queue take jobs.
+--
+-- `claim` calls `take_shares` until there is nothing more to take, and leases the jobs of each call before the next one. Mostly, one
+-- statement chooses, takes and counts them: `take_sole` if only one partition has ready jobs, `take_idle` if many have no running job.
+-- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
+
+create or replace function take_idle(
+    _queue_id integer, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    -- Each partition that is served leaves a dead entry behind in the index. The scan starts after most of them.
+    with share as materialized (
+        select s.turn, s.first_turn from shares s where s.queue_id = _queue_id),
+    idle as materialized (
+        select p.ctid as id, p.name, p.turn from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= (select s.first_turn from share s)
+            and p.max_running is distinct from 0 and (p.name <> '' or _unadopted = 0)
+            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
+        order by p.turn limit _max),
+    heads as materialized (
+        select i.id, i.name, row_number() over (order by i.turn) as place, r.id as row_id, r.seq
+        from idle i left join lateral (
+            select r.ctid as id, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = i.name
+            order by r.priority, r.run_at, r.seq limit 1 for update skip locked) r on true
+        where (select count(*) from idle) = _max),
+    gone as (
+        delete from ready where ctid = any (array(select h.row_id from heads h))),
+    served as (
+        update partitions p set ready = p.ready - 1, turn = s.turn + h.place,
+            free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1),
+            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1) > _now
+        from heads h, share s where p.ctid = h.id and h.seq is not null),
+    counted as (
+        update shares s set turn = s.turn + _max,
+            free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, h.n),
+            first_turn = coalesce((
+                select p.turn from partitions p
+                where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= s.first_turn
+                order by p.turn limit 1), s.first_turn)
+        from (select count(h.seq) as n from heads h) h
+        where s.queue_id = _queue_id and h.n > 0)
+    select array_agg(h.seq order by h.place) filter (where h.seq is not null),
+        array_agg(h.name order by h.place) filter (where h.seq is null)
+    into seqs, short from heads h;
+end $$;
+comment on function take_idle is
+    'Takes one job each of the _max partitions of a queue that have waited longest, if so many have no running job: they have the least '
+    'load, and their second jobs a greater one. Otherwise takes nothing. Returns what take_ready() does.';
+
+create or replace function take_ready(
+    _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _taken_names text[];
+    _counts bigint[];
+    _last bigint[];
+begin
+    with wanted as materialized (
+        select e.name, count(*) as n, array_agg(e.o order by e.number) as places
+        from unnest(_names, _numbers) with ordinality e (name, number, o) group by e.name),
+    found as materialized (
+        select w.name, w.n, w.places, r.* from wanted w left join lateral (
+            select r.ctid as id, r.priority, r.run_at, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = w.name
+            order by r.priority, r.run_at, r.seq limit w.n for update skip locked) r on true),
+    placed as materialized (
+        select f.name, f.n, f.seq, f.places[row_number() over (partition by f.name order by f.priority, f.run_at, f.seq)] as place
+        from found f),
+    gone as (delete from ready where ctid = any (array(select id from found))),
+    taken as materialized (
+        select p.name, p.n as wanted, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last
+        from placed p group by p.name, p.n)
+    select (select array_agg(p.seq order by p.place) from placed p where p.seq is not null),
+        array_agg(t.name) filter (where t.n < t.wanted),
+        array_agg(t.name order by t.last) filter (where t.n > 0), array_agg(t.n order by t.last) filter (where t.n > 0),
+        array_agg(t.last order by t.last) filter (where t.n > 0)
+    into seqs, short, _taken_names, _counts, _last from taken t;
+    if seqs is null then
+        return;
+    end if;
+    -- By row ids: a plan that was made for few partitions could read all of them.
+    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last,
+        free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n),
+        is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n) > _now
+    from unnest(_taken_names, _counts, _last) u (name, n, last)
+        cross join (select turn from shares where queue_id = _queue_id) s
+        cross join lateral (
+            select o.ctid as id from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) r
+    where p.ctid = r.id;
+    update shares set turn = turn + cardinality(_names),
+        free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
+    where queue_id = _queue_id;
+end $$;
+comment on function take_ready is
+    'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
+    'and the partitions that have fewer jobs which no other transaction has locked.';
+
+create or replace function take_sole(
+    _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
+)
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+declare
+    _wanted bigint;
+begin
+    with sole as materialized (
+        select p.ctid as id, least(p.ready, _max, starts_available(_now, p.free_at, p.rate_interval, p.rate_burst),
+                case when p.max_running is not null then p.max_running - (
+                    select count(*) from leases l where l.queue_id = _queue_id and l.partition = p.name)
+                    - case when p.name = '' then _unadopted else 0 end end) as room
+        from partitions p where p.queue_id = _queue_id and p.name = _name),
+    found as materialized (
+        select r.ctid as id, r.priority, r.run_at, r.seq from ready r
+        where r.queue_id = _queue_id and r.partition = _name
+        order by r.priority, r.run_at, r.seq limit (select greatest(s.room, 0) from sole s) for update skip locked),
+    gone as (
+        delete from ready where ctid = any (array(select f.id from found f))),
+    served as (
+        update partitions p set ready = p.ready - f.n, turn = h.turn + f.n,
+            free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, f.n),
+            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, f.n) > _now
+        from sole s, (select count(*) as n from found) f, (select h.turn from shares h where h.queue_id = _queue_id) h
+        where p.ctid = s.id and f.n > 0),
+    counted as (
+        update shares h set turn = h.turn + f.n, first_turn = h.turn,
+            free_at = free_after(_now, h.free_at, h.rate_interval, h.rate_burst, f.n)
+        from (select count(*) as n from found) f
+        where h.queue_id = _queue_id and f.n > 0)
+    select array_agg(f.seq order by f.priority, f.run_at, f.seq), (select s.room from sole s) into seqs, _wanted from found f;
+    if coalesce(cardinality(seqs), 0) < _wanted then
+        short := array[_name];
+    end if;
+end $$;
+comment on function take_sole is
+    'Takes at most _max jobs of the only partition of a queue that may start some. Returns what take_ready() does.';
+
+create or replace function take_shares(
+    _queue_id integer, _max integer, _now bigint, _without text[], out seqs bigint[], out short text[],
+    out is_over boolean
+)
+language plpgsql
+set search_path from current set jit = off as $$
+declare
+    _share shares;
+    _unadopted bigint := 0;
+    _room bigint;
+    _open text[];
+    _names text[];
+    _numbers integer[];
+begin
+    loop
+        select * into _share from shares where queue_id = _queue_id;
+        if not _share.is_adopted then
+            _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
+        end if;
+        _room := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
+        if _share.max_running is not null and _room > 0 then
+            _room := least(_room, _share.max_running - _unadopted
+                - (select count(*) from leases where queue_id = _queue_id and partition is not null));
+        end if;
+        is_over := _room <= 0;
+        exit when is_over;
+        _open := array(
+            select p.name from partitions p
+            where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn
+                and p.name <> all (_without)
+            order by p.turn limit 2);
+        if _without = '{}' and cardinality(_open) = 1 then
+            select t.seqs, t.short into seqs, short from take_sole(_queue_id, _open[1], _room, _now, _unadopted) t;
+        elsif cardinality(_open) > 0 then
+            if _without = '{}' then
+                select t.seqs, t.short into seqs, short from take_idle(_queue_id, _room, _now, _unadopted) t;
+            end if;
+            if seqs is null and short is null then
+                select d.names, d.numbers into _names, _numbers from deal(_queue_id, _room, _now, _without, _unadopted) d;
+                if _names is not null then
+                    select t.seqs, t.short into seqs, short from take_ready(_queue_id, _now, _names, _numbers) t;
+                end if;
+            end if;
+        end if;
+        if '' = any (short) then
+            perform count_again(_queue_id);
+        end if;
+        -- Only if all changes are known, there is nothing more to start.
+        is_over := short is null and coalesce(cardinality(seqs), 0) < _max and not fold(_queue_id, _now);
+        exit when is_over or seqs is not null or short is not null;
+    end loop;
+end $$;
+comment on function take_shares is
+    'Takes at most _max jobs of a shared queue, from partitions other than _without, and returns them in order; null for none. The '
+    'caller leases them before the next call, so that they count as running. Also returns the partitions of which some jobs are locked '
+    'by other transactions, which the next call leaves out, and whether there is nothing more to take.';
+
+create or replace function next_start(_queue_ids integer[], _now bigint) returns bigint
+language plpgsql
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+begin
+    -- Each condition on partitions is that of an index, so none reads the partitions without ready jobs.
+    return (
+        select min(case
+            when s.free_at <= _now then (
+                select p.free_at from partitions p
+                where p.queue_id = s.queue_id and p.ready > 0 and p.is_parked and p.free_at > _now
+                order by p.free_at limit 1)
+            when exists (
+                    select from partitions p
+                    where p.queue_id = s.queue_id and p.ready > 0 and not p.is_parked and p.turn >= s.first_turn)
+                or exists (select from partitions p where p.queue_id = s.queue_id and p.ready > 0 and p.is_parked)
+            then s.free_at end)
+        from shares s join queues q on q.id = s.queue_id
+        where s.queue_id = any (_queue_ids) and not q.paused);
+end $$;
+comment on function next_start is
+    'Returns the next time at which a rate or the end of a hold may let a job of these queues start, if they are not paused; null if no '
+    'job waits for that.';
