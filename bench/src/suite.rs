@@ -166,7 +166,7 @@ impl Suite {
             (Self::Curves, _, QueueSqlite) => 100,
             (Self::Curves, ..) => 1_000,
             // For about five seconds.
-            (Self::Limits, Load::Work { .. }, _) => 30,
+            (Self::Limits, Load::Work { millis, .. }, _) => 300 / millis,
             (Self::Limits, _, QueueTokio) => 1_000,
             (Self::Limits, Load::Drain { .. }, QueuePostgres) => 50,
             (Self::Limits, Load::Stream { .. }, QueuePostgres) => 20,

@@ -27,10 +27,12 @@ pub enum Load {
         /// The number of jobs that run concurrently.
         workers: usize,
     },
-    /// Workers drain a full queue of jobs that each run for 10 ms.
+    /// Workers drain a full queue of jobs that each run for a while.
     Work {
         /// The number of jobs that run concurrently.
         workers: usize,
+        /// How long a job runs, in milliseconds.
+        millis: u64,
     },
     /// Tasks enqueue one job a call while 64 workers run, on `threads` threads, or on one for each core.
     Stream {

@@ -53,9 +53,10 @@ pub async fn measure<S: System>(load: Load, jobs: u64) -> anyhow::Result<Figures
             throughput::drain::<S>(ahead, workers, Duration::ZERO).await?;
             throughput::drain::<S>(jobs, workers, Duration::ZERO).await
         }
-        Load::Work { workers } => {
-            throughput::drain::<S>(ahead, workers, RUN_TIME).await?;
-            throughput::drain::<S>(jobs, workers, RUN_TIME).await
+        Load::Work { workers, millis } => {
+            let run_time = Duration::from_millis(millis);
+            throughput::drain::<S>(ahead, workers, run_time).await?;
+            throughput::drain::<S>(jobs, workers, run_time).await
         }
         Load::Stream { tasks, .. } => {
             throughput::stream::<S>(ahead, tasks).await?;

@@ -15,8 +15,9 @@ type Compared = (&'static str, fn(Load) -> bool);
 
 /// Compares the results with each target.
 pub(super) fn judge(results: &Results) -> Vec<Target> {
-    let loads: [Compared; 3] = [
-        ("jobs of 10 ms", |load| matches!(load, Load::Work { .. })),
+    let loads: [Compared; 4] = [
+        ("jobs of 50 ms", |load| matches!(load, Load::Work { millis: 50, .. })),
+        ("jobs of 10 ms", |load| matches!(load, Load::Work { millis: 10, .. })),
         ("drain", |load| matches!(load, Load::Drain { .. })),
         ("stream", |load| matches!(load, Load::Stream { .. })),
     ];

@@ -11,6 +11,8 @@ const SHARINGS: [Sharing; 5] =
     [Sharing::Plain, Sharing::NotAhead, Sharing::Total, Sharing::Hundred, Sharing::TenThousand];
 /// The sharings that are compared with jobs that work.
 const WORKED: [Sharing; 3] = [Sharing::Plain, Sharing::Hundred, Sharing::TenThousand];
+/// How long those jobs work, in milliseconds.
+const MILLIS: [u64; 2] = [10, 50];
 /// The peers that run beside a flood. They have no partitions.
 const PEERS: [Contender; 2] = [GraphileWorker, ApalisPostgres];
 /// The maximum number of starts of a partition in a second.
@@ -20,7 +22,7 @@ const STARTS: u32 = 50;
 pub(super) fn cases(workload: Workload, jobs: u64) -> Vec<(Load, Contender, Sharing)> {
     match workload {
         Workload::Drain => shared(&SHARINGS, |_| Load::Drain { workers: WORKERS }),
-        Workload::Work => shared(&WORKED, |_| Load::Work { workers: WORKERS }),
+        Workload::Work => MILLIS.into_iter().flat_map(worked).collect(),
         // As in the suites of the systems.
         Workload::Stream => shared(&SHARINGS, |system| {
             let tasks = if system == QueueTokio { 1 } else { 32 };
@@ -51,6 +53,11 @@ fn shared(sharings: &[Sharing], load: impl Fn(Contender) -> Load) -> Vec<(Load, 
     let cases = |system| sharings.iter().map(move |sharing| (system, *sharing));
     let cases = Contender::OWN.into_iter().flat_map(cases);
     cases.map(|(system, sharing)| (load(system), system, sharing)).collect()
+}
+
+/// Returns the jobs that work for this long.
+fn worked(millis: u64) -> Vec<(Load, Contender, Sharing)> {
+    shared(&WORKED, |_| Load::Work { workers: WORKERS, millis })
 }
 
 /// Returns the small tenants on an idle system, beside a flood, and behind it in a queue without partitions.
