@@ -14,14 +14,13 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use queue_core::{Admin, BoxError, JobContext, JobId, JobStatus, QueueExt as _, background_job, jobs};
 use queue_metrics::PrometheusPage;
 use queue_otel::TracedQueue;
 use queue_sqlite::SqliteQueue;
 use queue_tokio::{Host, HttpService, QueueService};
-use tracing_subscriber::prelude::*;
+use tracing_subscriber::{filter, fmt, prelude::*};
 
 #[background_job(queue = "reports")]
 async fn report(#[inject] context: &JobContext, year: u16) -> Result<String, BoxError> {
@@ -44,15 +43,16 @@ async fn show(State(queue): Queue, Path(id): Path<JobId>) -> Result<Json<JobStat
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let exporter = SpanExporter::builder().with_http().build()?;
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build()?;
     let traces = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
     let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer("reports"));
-    tracing_subscriber::fmt().finish().with(spans).init();
+    let spans = spans.with_filter(filter::filter_fn(queue_otel::is_not_attempt));
+    tracing_subscriber::registry().with(filter::LevelFilter::INFO).with(fmt::layer()).with(spans).init();
 
     let page = PrometheusPage::new()?;
     let queue: Arc<dyn Admin> = Arc::new(page.count(TracedQueue::new(SqliteQueue::open("jobs.db").await?)));
     let service = QueueService::new(queue.clone(), jobs![report]).observe(page.clone());
-    let host = Host::builder().service(service.make_span(queue_otel::make_span).layer(queue_otel::layer));
+    let host = Host::builder().service(service.layer(queue_otel::layer(traces.tracer("reports"))));
     let router = Router::new().route("/reports/{of}", post(order).get(show)).with_state(queue.clone());
     let router = router.merge(host.health().router()).merge(page.router([queue]));
     let address = std::env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());

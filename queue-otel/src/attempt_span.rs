@@ -1,90 +1,102 @@
 //! The span of an attempt.
 
-use queue_core::Delivery;
-use tracing::Span;
-use tracing::field::Empty;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use opentelemetry::trace::{Span, SpanBuilder, SpanKind, Status, TraceContextExt as _, Tracer};
+use opentelemetry::{Context, KeyValue};
+use queue_core::{Delivery, FailureCause, Outcome};
 
-use crate::trace_context::{extract, span_context};
+use crate::relation::Relation;
+use crate::trace_context::extract;
 
-/// The relation of an attempt to the span that pushed its job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Relation {
-    /// The attempt is a child of that span.
-    Child,
-    /// The attempt begins a trace, with a link to that span, because it runs later, or again.
-    Linked,
+/// The span of a running attempt, in a context that makes it the parent of the job's own spans.
+///
+/// It ends with the attempt, also if a task that the job has spawned keeps the context.
+pub(crate) struct AttemptSpan {
+    context: Context,
+    /// Whether the span records, and has not ended.
+    is_recording: bool,
 }
 
-impl Relation {
-    /// Returns the relation of an attempt: only the first one of a job that was ready at once is a child.
-    fn of(delivery: &Delivery) -> Self {
-        let was_ready_at_once = delivery.run_at <= delivery.pushed_at;
-        if delivery.attempt == 1 && was_ready_at_once { Self::Child } else { Self::Linked }
+impl AttemptSpan {
+    /// Starts the span of an attempt.
+    ///
+    /// The sampler decides before the attributes are built, so an attempt that is not recorded does not pay for them.
+    pub(crate) fn start<T>(tracer: &T, delivery: &Delivery) -> Self
+    where
+        T: Tracer,
+        T::Span: Send + Sync + 'static,
+    {
+        let (parent, links) = Relation::of(delivery).to(extract(&delivery.meta));
+        let name = ["process ", delivery.queue.as_str()].concat();
+        let builder =
+            SpanBuilder { span_kind: Some(SpanKind::Consumer), links, ..SpanBuilder::from_name(name) };
+        let mut span = tracer.build_with_context(builder, &parent);
+        let is_recording = span.is_recording();
+        let context = if is_recording {
+            span.set_attributes(attributes(delivery));
+            parent.with_span(span)
+        } else {
+            // The identifiers are all that such a span has. They cost less without the span.
+            parent.with_remote_span_context(span.span_context().clone())
+        };
+        Self { context, is_recording }
     }
-}
 
-/// Creates the span of an attempt, `process {queue}` of the kind CONSUMER, for `QueueService::make_span`.
-///
-/// Its fields have the names of OpenTelemetry's conventions for messaging, and `job.name`, `job.attempt` and `job.max_attempts`.
-/// [`layer`](crate::layer) adds the outcome of the attempt.
-///
-/// The first attempt of a job that was ready at once is a child of the span that pushed the job. A retry, and any attempt of a
-/// delayed or scheduled job, begins a trace of its own, with a link to that span.
-#[must_use]
-pub fn make_span(delivery: &Delivery) -> Span {
-    let span = tracing::info_span!(
-        parent: None,
-        "process",
-        otel.name = format!("process {}", delivery.queue),
-        otel.kind = "consumer",
-        otel.status_code = Empty,
-        messaging.system = "queue",
-        messaging.operation.name = "process",
-        messaging.operation.r#type = "process",
-        messaging.destination.name = %delivery.queue,
-        messaging.message.id = %delivery.id(),
-        job.name = %delivery.name,
-        job.attempt = delivery.attempt,
-        job.max_attempts = delivery.max_attempts,
-        job.outcome = Empty,
-        error.r#type = Empty,
-    );
-    if let Some(producer) = extract(&delivery.meta) {
-        match Relation::of(delivery) {
-            // The span has just been created, so it has no parent yet; without an exporter it has no place for one.
-            Relation::Child => drop(span.set_parent(producer)),
-            Relation::Linked => span.add_link(span_context(&producer)),
+    /// Returns the context in which the job runs.
+    pub(crate) const fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// Records the outcome of the attempt, and ends the span.
+    pub(crate) fn end(mut self, outcome: &Outcome) {
+        let failure = outcome.failure().map(|failure| error_type(failure.cause));
+        self.end_with(Some(outcome.as_str()), failure);
+    }
+
+    fn end_with(&mut self, outcome: Option<&'static str>, error_type: Option<&'static str>) {
+        if !std::mem::take(&mut self.is_recording) {
+            return;
         }
+        let span = self.context.span();
+        if let Some(outcome) = outcome {
+            span.set_attribute(KeyValue::new("job.outcome", outcome));
+        }
+        if let Some(error_type) = error_type {
+            span.set_attribute(KeyValue::new("error.type", error_type));
+            span.set_status(Status::error(""));
+        }
+        span.end();
     }
-    span
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use queue_core::{Body, Fence, JobId, JobName, JobRecord, Lease, Timestamp};
-
-    use super::*;
-
-    fn relation(attempt: u32, fence: u64, delay: Duration) -> Relation {
-        let mut record = JobRecord::new(JobId::from_u128(1), JobName::from_static("job"), Body::stored("{}"));
-        record.attempt = attempt;
-        record.pushed_at = Timestamp::from_micros(5_000_000);
-        record.run_at = record.pushed_at.saturating_add(delay);
-        let lease = Lease::new(record.id, Fence(fence), Lease::DEFAULT_LENGTH, Timestamp::MAX);
-        Relation::of(&Delivery::new(record, lease))
+impl Drop for AttemptSpan {
+    /// Ends the span of an attempt without an outcome: the worker within has panicked, or the attempt was dropped.
+    fn drop(&mut self) {
+        let cause = if std::thread::panicking() { "panic" } else { "dropped" };
+        self.end_with(None, Some(cause));
     }
+}
 
-    #[test]
-    fn only_the_first_attempt_of_a_job_that_was_ready_at_once_is_a_child() {
-        let (now, later) = (Duration::ZERO, Duration::from_secs(1));
+fn attributes(delivery: &Delivery) -> [KeyValue; 8] {
+    [
+        KeyValue::new("messaging.system", "queue"),
+        KeyValue::new("messaging.operation.name", "process"),
+        KeyValue::new("messaging.operation.type", "process"),
+        KeyValue::new("messaging.destination.name", delivery.queue.as_str().to_owned()),
+        KeyValue::new("messaging.message.id", delivery.id().to_string()),
+        KeyValue::new("job.name", delivery.name.as_str().to_owned()),
+        KeyValue::new("job.attempt", i64::from(delivery.attempt)),
+        KeyValue::new("job.max_attempts", i64::from(delivery.max_attempts)),
+    ]
+}
 
-        assert_eq!(relation(1, 1, now), Relation::Child);
-        assert_eq!(relation(1, 2, now), Relation::Child, "a released job has not run");
-        assert_eq!(relation(1, 1, later), Relation::Linked, "delayed, scheduled or snoozed");
-        assert_eq!(relation(2, 2, later), Relation::Linked, "retried");
-        assert_eq!(relation(2, 2, now), Relation::Linked, "retried after its lease expired");
+const fn error_type(cause: FailureCause) -> &'static str {
+    match cause {
+        FailureCause::Panic => "panic",
+        FailureCause::Timeout => "timeout",
+        FailureCause::UnknownJob => "unknown_job",
+        FailureCause::Undecodable => "undecodable",
+        FailureCause::Dependency => "dependency",
+        FailureCause::Disposal => "disposal",
+        _ => "error",
     }
 }

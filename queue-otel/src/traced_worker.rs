@@ -1,57 +1,103 @@
-//! The middleware that records the outcome of an attempt, and passes its context on to followups.
+//! The middleware that traces attempts.
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use queue_core::{FailureCause, JobContext, Outcome, Worker};
-use tracing::Span;
-use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use opentelemetry::Context;
+use opentelemetry::trace::{FutureExt as _, TraceContextExt as _, Tracer};
+use queue_core::{JobContext, Outcome, Worker};
 
-use crate::trace_context::{STATE, entries};
+use crate::attempt_span::AttemptSpan;
+use crate::trace_context::{Headers, PARENT, STATE};
 
-/// Creates the middleware, for `QueueService::layer`. Add it before other layers, with [`make_span`](crate::make_span).
+/// Creates the middleware, for `QueueService::layer`. Add it before other layers, so that they run within the span.
 ///
-/// It records the outcome in the span of the attempt: `job.outcome`; for a failure also `error.type` and the status of the span.
-/// It passes the context of the attempt on to followups, so that a followup continues the trace of the attempt that added it.
-pub fn layer(inner: Arc<dyn Worker>) -> impl Worker {
-    TracedWorker(inner)
+/// The tracer creates the span of each attempt, `process {queue}` of the kind CONSUMER. The first attempt of a job that was ready
+/// at once is a child of the span that pushed the job. A retry, and any attempt of a delayed or scheduled job, begins a trace of
+/// its own, with a link to that span.
+///
+/// The attributes have the names of OpenTelemetry's conventions for messaging, and `job.name`, `job.attempt` and
+/// `job.max_attempts`. At the end of the attempt the span gets `job.outcome`; for a failure also `error.type` and the status
+/// ERROR. A span without an outcome has `error.type` `panic` if middleware has panicked, and `dropped` if the attempt was dropped.
+///
+/// The job runs in the context of the span, so the span is the parent of the jobs that it pushes, of its followups, and of the
+/// spans that other instrumentation creates. A sampled attempt records its trace id in the field `trace_id` of the current
+/// `tracing` span, if the span has that field, as the framework's span `attempt` does.
+///
+/// # Sampling
+///
+/// A sampler sees the name, the kind, the parent and the links of the span, and no attributes: they are set once the sampler has
+/// decided to record the span. An attempt that is not sampled passes the decision on to what it pushes.
+///
+/// # Examples
+///
+/// ```
+/// use opentelemetry::trace::TracerProvider as _;
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+/// use queue_core::jobs;
+/// use queue_tokio::{MemoryQueue, QueueService};
+///
+/// let provider = SdkTracerProvider::builder().build(); // with the exporter of your choice
+/// let service = QueueService::new(MemoryQueue::new(), jobs![])
+///     .layer(queue_otel::layer(provider.tracer("orders")));
+/// # let _ = service;
+/// ```
+pub fn layer<T>(tracer: T) -> impl Fn(Arc<dyn Worker>) -> TracedWorker<T> + Send + Sync + 'static
+where
+    T: Tracer + Send + Sync + 'static,
+    T::Span: Send + Sync + 'static,
+{
+    let tracer = Arc::new(tracer);
+    move |inner| TracedWorker { tracer: tracer.clone(), inner }
 }
 
-struct TracedWorker(Arc<dyn Worker>);
+/// A worker that runs each attempt of another worker within a span. [`layer`] creates it.
+pub struct TracedWorker<T> {
+    tracer: Arc<T>,
+    inner: Arc<dyn Worker>,
+}
 
 #[async_trait]
-impl Worker for TracedWorker {
+impl<T> Worker for TracedWorker<T>
+where
+    T: Tracer + Send + Sync + 'static,
+    T::Span: Send + Sync + 'static,
+{
     async fn work(&self, context: &JobContext) -> Outcome {
-        let span = Span::current();
-        pass_on(&span, context);
-        let outcome = self.0.work(context).await;
-        span.record("job.outcome", outcome.as_str());
-        if let Some(failure) = outcome.failure() {
-            span.record("error.type", error_type(failure.cause));
-            span.record("otel.status_code", "ERROR");
-        }
+        let span = AttemptSpan::start(&*self.tracer, context.delivery());
+        pass_on(span.context(), context);
+        record_trace_id(span.context());
+        let outcome = self.inner.work(context).with_context(span.context().clone()).await;
+        span.end(&outcome);
         outcome
     }
 }
 
 /// Passes the context of an attempt on to its followups, in place of the one that its job has from its producer.
-fn pass_on(span: &Span, context: &JobContext) {
-    let entries = entries(&span.context());
-    if entries.len() == 1 && context.meta().get(STATE).is_some() {
-        // The state belongs to the producer's trace.
-        context.set_followup_meta(STATE, "");
+fn pass_on(span: &Context, context: &JobContext) {
+    let Headers { parent, state } = Headers::of(span);
+    if parent.is_empty() {
+        return;
     }
-    entries.into_iter().for_each(|(key, value)| context.set_followup_meta(key, value));
+    if !state.is_empty() || context.meta().get(STATE).is_some() {
+        // The state in the job's meta belongs to its producer's trace.
+        context.set_followup_meta(STATE, state);
+    }
+    context.set_followup_meta(PARENT, parent);
 }
 
-const fn error_type(cause: FailureCause) -> &'static str {
-    match cause {
-        FailureCause::Panic => "panic",
-        FailureCause::Timeout => "timeout",
-        FailureCause::UnknownJob => "unknown_job",
-        FailureCause::Undecodable => "undecodable",
-        FailureCause::Dependency => "dependency",
-        FailureCause::Disposal => "disposal",
-        _ => "error",
+/// Adds the trace id to the log lines of the attempt. An id that is not sampled would lead to no trace, and is left out.
+fn record_trace_id(span: &Context) {
+    let span = span.span();
+    if span.span_context().is_sampled() {
+        let trace_id = span.span_context().trace_id();
+        tracing::Span::current().record("trace_id", tracing::field::display(trace_id));
+    }
+}
+
+impl<T> fmt::Debug for TracedWorker<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TracedWorker").finish_non_exhaustive()
     }
 }

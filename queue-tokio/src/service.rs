@@ -277,7 +277,7 @@ impl QueueService {
     }
 
     /// Sets the function that creates the span of each attempt, in place of the span `attempt` with the fields `service`, `job.id`,
-    /// `job.name`, `job.queue` and `job.attempt`.
+    /// `job.name`, `job.queue`, `job.attempt` and, for middleware that traces attempts, `trace_id`.
     ///
     /// The job runs within the span, and the line of a failure is logged within it. The function is called when the attempt starts, on
     /// the worker's task, so `Span::current()` is not a span of the producer. If the function panics, the span `attempt` is used.

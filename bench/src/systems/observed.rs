@@ -1,7 +1,6 @@
 //! This project's queues with metrics for Prometheus and a trace of each attempt, which goes to a collector on the same machine.
 //!
-//! Each is set up as the example `operated`, and leaves out the attributes for code locations, threads and busy times, as the README
-//! of queue-otel says. The collector reads each request and drops it.
+//! Each is set up as the example `operated`, without log lines. The collector reads each request and drops it.
 
 use std::sync::Arc;
 
@@ -10,15 +9,13 @@ use axum::body::Bytes;
 use harness::{Scratch, System, Tally};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
 use queue_core::{Queue, Services, jobs};
 use queue_metrics::{CountedQueue, PrometheusPage};
 use queue_otel::TracedQueue;
 use queue_tokio::{Host, QueueService, RunningHost};
 use tokio::net::TcpListener;
 use tokio::sync::OnceCell;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::prelude::*;
 
 use super::queue_tokio::{Entrance, welcome};
 
@@ -31,11 +28,12 @@ pub(crate) trait Store: System {
 
 type ObservedQueue<S> = Arc<CountedQueue<TracedQueue<<S as Store>::Queue>>>;
 
-static EXPORTED: OnceCell<()> = OnceCell::const_new();
+static TRACER: OnceCell<SdkTracer> = OnceCell::const_new();
 
 /// A system with metrics and traces.
 pub(crate) struct Observed<S: Store> {
     queue: ObservedQueue<S>,
+    tracer: SdkTracer,
     page: PrometheusPage,
     tally: Tally,
     _store: S,
@@ -47,10 +45,10 @@ impl<S: Store + Sync> System for Observed<S> {
 
     async fn open(scratch: &Scratch, tally: Tally) -> anyhow::Result<Self> {
         let store = S::open(scratch, tally).await?;
-        EXPORTED.get_or_try_init(export_traces).await?;
+        let tracer = TRACER.get_or_try_init(exported_tracer).await?.clone();
         let page = PrometheusPage::new()?;
         let queue = Arc::new(page.count(TracedQueue::new(store.queue())));
-        Ok(Self { queue, page, tally, _store: store })
+        Ok(Self { queue, tracer, page, tally, _store: store })
     }
 
     fn producer(&self) -> Entrance<ObservedQueue<S>> {
@@ -61,15 +59,14 @@ impl<S: Store + Sync> System for Observed<S> {
         let service = QueueService::new(self.queue.clone(), jobs![welcome])
             .concurrency(workers)
             .observe(self.page.clone())
-            .make_span(queue_otel::make_span)
-            .layer(queue_otel::layer);
+            .layer(queue_otel::layer(self.tracer.clone()));
         let services = Services::builder().singleton(self.tally).build()?;
         Ok(Host::builder().services(services).service(service).build()?.start().await?)
     }
 }
 
-/// Sends the spans of this process to a collector, with the defaults of the exporter. A process may do so once.
-async fn export_traces() -> anyhow::Result<()> {
+/// Creates a tracer whose spans go to a collector, with the defaults of the exporter. The systems of a process share it.
+async fn exported_tracer() -> anyhow::Result<SdkTracer> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let endpoint = format!("http://{}/v1/traces", listener.local_addr()?);
     let router = Router::new().fallback(async |_: Bytes| "{}");
@@ -79,8 +76,5 @@ async fn export_traces() -> anyhow::Result<()> {
     // Its client blocks the thread.
     let exporter = tokio::task::spawn_blocking(|| exporter.build()).await??;
     let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).build();
-    let spans = tracing_opentelemetry::layer().with_location(false).with_threads(false);
-    let spans = spans.with_tracked_inactivity(false).with_tracer(provider.tracer("bench"));
-    tracing_subscriber::registry().with(spans.with_filter(LevelFilter::INFO)).try_init()?;
-    Ok(())
+    Ok(provider.tracer("bench"))
 }

@@ -229,5 +229,7 @@ fn span(job: &Delivery, service: Option<&str>) -> Span {
         job.name = %job.name,
         job.queue = %job.queue,
         job.attempt = job.attempt,
+        // For middleware that traces attempts, so that log lines show the trace.
+        trace_id = tracing::field::Empty,
     )
 }

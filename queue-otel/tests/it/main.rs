@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
+mod current;
+mod endings;
 mod jobs;
 mod meta;
 mod processes;
+mod sampling;
 mod spans;
 mod traces;

@@ -5,6 +5,7 @@ use queue_core::{Admin, Body, JobContext, Meta, NewJob, Queue as _, QueueExt as 
 use queue_otel::TracedQueue;
 use queue_tokio::{MemoryQueue, QueueService};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use crate::jobs::ship;
 use crate::traces::{TestResult, Traces};
@@ -68,6 +69,20 @@ async fn a_queue_that_calls_inject_needs_no_decorator() -> TestResult {
     Ok(())
 }
 
+/// A layer that does not make the context of its spans current is not seen.
+#[tokio::test]
+async fn a_layer_without_context_activation_is_not_seen() -> TestResult {
+    let (traces, memory) = (Traces::new(), MemoryQueue::new());
+    let spans = tracing_opentelemetry::layer().with_tracer(traces.tracer()).with_context_activation(false);
+    let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(spans));
+    let _entered = incoming("").entered();
+
+    let id = TracedQueue::new(memory.clone()).enqueue(ship::new()).await?.id();
+
+    assert!(meta(&memory, id).await.is_empty());
+    Ok(())
+}
+
 /// H85: a trace that the caller has set is kept.
 #[tokio::test]
 async fn a_trace_that_the_caller_has_set_is_kept() -> TestResult {
@@ -114,8 +129,7 @@ async fn a_followup_gets_the_trace_of_its_attempt() -> TestResult {
     let delayed = NewJob::from(chain::new()).meta("traceparent", PARENT).meta("tracestate", "vendor=1");
     memory.push(vec![delayed.delay(std::time::Duration::from_millis(1))]).await?;
 
-    let service = QueueService::new(memory.clone(), jobs![chain]);
-    let service = service.make_span(queue_otel::make_span).layer(queue_otel::layer);
+    let service = QueueService::new(memory.clone(), jobs![chain]).layer(queue_otel::layer(traces.tracer()));
     let stored = async {
         let demand = queue_core::Demand::new("unserved", 2);
         let mut deliveries = memory.claim(&demand).await.unwrap();

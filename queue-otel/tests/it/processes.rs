@@ -40,13 +40,10 @@ async fn work_as_another_process() -> TestResult {
     // When run as a test among the others, this function returns at once.
     let Ok(file) = std::env::var(FILE) else { return Ok(()) };
     let traces = Traces::new();
-    let _guard = tracing::subscriber::set_default(traces.subscriber());
     let queue = SqliteQueue::open(Path::new(&file)).await?;
     let (ended, mut is_over) = unbounded_channel();
-    let service = QueueService::new(queue, all())
-        .make_span(queue_otel::make_span)
-        .layer(queue_otel::layer)
-        .observe(Ended(ended));
+    let service = QueueService::new(queue, all()).layer(queue_otel::layer(traces.tracer()));
+    let service = service.observe(Ended(ended));
     service.run_until(async move { is_over.recv().await.unwrap() }).await?;
     for span in traces.seen() {
         println!("{MARK}{}", serde_json::to_string(&span)?);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use opentelemetry::trace::{SpanId, Status, TracerProvider as _};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracer, SdkTracerProvider, ShouldSample, SpanData};
 use serde::{Deserialize, Serialize};
 use tracing::Subscriber;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -37,22 +37,34 @@ impl Traces {
         Self { exporter, provider }
     }
 
+    /// Creates an exporter that receives what a sampler selects.
+    pub(crate) fn sampled_by(sampler: impl ShouldSample + 'static) -> Self {
+        let exporter = InMemorySpanExporter::default();
+        let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone());
+        Self { exporter, provider: provider.with_sampler(sampler).build() }
+    }
+
+    /// Returns a tracer whose spans the exporter receives.
+    pub(crate) fn tracer(&self) -> SdkTracer {
+        self.provider.tracer("test")
+    }
+
     /// Returns the subscriber whose spans the exporter receives.
     pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
-        let layer = tracing_opentelemetry::layer().with_tracer(self.provider.tracer("test"));
+        let layer = tracing_opentelemetry::layer().with_tracer(self.tracer());
         tracing_subscriber::registry().with(layer)
     }
 
     /// Returns the spans that have ended, in the order of their ends. The start of a service is a span that belongs to no job, and
-    /// is left out.
+    /// is left out, as is the framework's span `attempt`.
     pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.exporter
-            .get_finished_spans()
-            .unwrap()
-            .into_iter()
-            .map(Seen::from)
-            .filter(|span| span.name != "start")
-            .collect()
+        let of_jobs = |span: &Seen| !["start", "attempt"].contains(&span.name.as_str());
+        self.ended().into_iter().map(Seen::from).filter(of_jobs).collect()
+    }
+
+    /// Returns the spans that have ended, as the exporter has received them.
+    pub(crate) fn ended(&self) -> Vec<SpanData> {
+        self.exporter.get_finished_spans().unwrap()
     }
 }
 
