@@ -12,6 +12,10 @@ use crate::attempt::outcome::Outcome;
 ///
 /// The innermost worker finds the job by its name, creates its services and runs it. Middleware is a worker that wraps a
 /// worker.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a worker",
+    note = "a layer takes the inner worker and returns another one; a function that returns a layer is called first: `.layer(f(..))`"
+)]
 #[async_trait]
 pub trait Worker: Send + Sync + 'static {
     /// Runs the job of the context and returns its outcome.
