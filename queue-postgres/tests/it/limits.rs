@@ -1,5 +1,6 @@
 //! Limits hold for all processes together, and wake those that wait.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use queue_core::admin::UsageRequest;
@@ -8,9 +9,9 @@ use queue_core::{
     QueueLimits, QueueName, Settlement, Timestamp, Transition,
 };
 use queue_postgres::PostgresQueue;
-use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};
+use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::fixture::{NEVER, TestResult, number, queue, run, schema, without_pruning, work};
+use crate::fixture::{NEVER, TestResult, number, queue, run, schema, url, without_pruning, work};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -123,7 +124,7 @@ async fn claims_that_are_made_at_once_are_served_in_their_order() -> TestResult 
     Ok(())
 }
 
-/// Q115, Q116: a claim that finds a job locked by another transaction takes the next one, and counts those that it has taken.
+/// Q115, Q116: a claim that finds a job locked by another transaction takes other jobs, and counts the jobs that it has taken.
 #[tokio::test]
 async fn a_claim_that_meets_a_locked_job_keeps_to_the_limits() -> TestResult {
     let each = QueueLimits::each(Limit::running(1));
@@ -225,36 +226,85 @@ async fn a_claim_wakes_when_a_limit_allows_the_next_job() -> TestResult {
     Ok(())
 }
 
-/// Claims of a queue with many partitions find the next one by an index, and so do the changes before.
+/// Stores `each` jobs of each of `partitions` partitions, `p1` first.
+async fn crowd(connection: &mut PgConnection, schema: &str, partitions: u32, each: u32) -> TestResult {
+    let enqueue = format!(
+        "select enqueue('work', '{{\"number\": 1}}', partition => 'p' || n) from generate_series(1, {partitions}) n;"
+    );
+    let enqueue = enqueue.repeat(each as usize);
+    let crowd = format!("set search_path = {schema}; {enqueue} analyze jobs, ready, partition_changes");
+    run(connection, crowd).await
+}
+
+/// Claims of a queue with many partitions find the next one by an index, also while the job of one is locked, and so do the
+/// changes before.
 #[tokio::test]
 async fn a_claim_reads_few_of_many_partitions() -> TestResult {
-    let (queue, mut connection, schema) = queue().await?;
-    queue.push(jobs(&["a"], 1)).await?;
-    let crowd = format!(
-        "set search_path = {schema};
-        select enqueue('work', '{{\"number\": 1}}', partition => 'p' || n) from generate_series(1, 10000) n;
-        select enqueue('work', '{{\"number\": 1}}', partition => 'p' || n) from generate_series(1, 10000) n;
-        analyze jobs, ready, partition_changes"
-    );
-    run(&mut connection, crowd).await?;
-    let demand = Demand::new("default", 64).lease(HOUR);
-    let mut running = queue.claim(&demand).await?;
-    let before = read(&mut connection, &schema).await?;
+    for is_locked in [false, true] {
+        let (queue, mut connection, schema) = queue().await?;
+        queue.push(jobs(&["a"], 1)).await?;
+        crowd(&mut connection, &schema, 10_000, 2).await?;
+        let demand = Demand::new("default", 64).lease(HOUR);
+        let mut running = queue.claim(&demand).await?;
+        if is_locked {
+            run(&mut connection, "begin").await?;
+            let row = format!("select from {schema}.ready where partition = 'p100' for update");
+            run(&mut connection, row).await?;
+        }
+        let before = read(&mut connection, &schema).await?;
 
-    for _ in 0..20 {
-        let jobs = queue.claim(&demand).await?;
-        assert_eq!(jobs.len(), 64);
-        queue.settle(complete(std::mem::replace(&mut running, jobs))).await?;
+        for _ in 0..20 {
+            let jobs = queue.claim(&demand).await?;
+            assert_eq!(jobs.len(), 64);
+            queue.settle(complete(std::mem::replace(&mut running, jobs))).await?;
+        }
+
+        drop(queue);
+        let mut after = read(&mut connection, &schema).await?;
+        while after.1 - before.1 < 20 * 64 {
+            after = read(&mut connection, &schema).await?;
+        }
+        assert_eq!(after.0, before.0, "a table was scanned");
+        let each = (after.1 - before.1) / (20 * 64);
+        assert!(each < 60, "{each} rows were read for each job");
+    }
+    Ok(())
+}
+
+/// While a transaction stays open, the dead entries of partitions that were served can't be vacuumed, and claims do not step over
+/// all of them each time.
+#[tokio::test]
+async fn claims_start_after_the_dead_entries_of_partitions() -> TestResult {
+    const CLAIMS: i64 = 300;
+    let (queue, mut connection, schema) = queue().await?;
+    queue.push(jobs(&["p1"], 1)).await?;
+    crowd(&mut connection, &schema, 8, 200).await?;
+    let mut reader = PgConnection::connect(&url()).await?;
+    run(&mut reader, "begin isolation level repeatable read; select 1 from pg_class limit 1").await?;
+    let demand = |jobs| Demand::new("default", jobs).lease(HOUR);
+    let mut running: VecDeque<_> = queue.claim(&demand(16)).await?.into();
+    let entries = format!(
+        "select idx_tup_read from pg_stat_user_indexes where schemaname = '{schema}' and indexrelname = 'partitions_open'"
+    );
+
+    for _ in 0..CLAIMS {
+        // Each partition has running jobs, so none is served before the others for having none.
+        let jobs = queue.claim(&demand(4)).await?;
+        assert_eq!(jobs.len(), 4);
+        running.extend(jobs);
+        queue.settle(complete(running.drain(..4).collect())).await?;
     }
 
     drop(queue);
-    let mut after = read(&mut connection, &schema).await?;
-    while after.1 - before.1 < 20 * 64 {
-        after = read(&mut connection, &schema).await?;
-    }
-    assert_eq!(after.0, before.0, "a table was scanned");
-    let each = (after.1 - before.1) / (20 * 64);
-    assert!(each < 60, "{each} rows were read for each job");
+    // Sessions report their statistics when they end.
+    let sessions = format!(
+        "select count(*) from pg_stat_activity where query like '%{schema}%' and pid <> pg_backend_pid()"
+    );
+    while number(&mut connection, &sessions).await? > 0 {}
+    run(&mut connection, "select pg_stat_clear_snapshot()").await?;
+    let read = number(&mut connection, &entries).await?;
+    run(&mut reader, "rollback").await?;
+    assert!((CLAIMS..CLAIMS * 600).contains(&read), "{read} entries were read by {CLAIMS} claims");
     Ok(())
 }
 

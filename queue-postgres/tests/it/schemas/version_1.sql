@@ -2790,23 +2790,23 @@ comment on function summary is
 -- How the claims of a shared queue take jobs.
 --
 -- `claim` calls `take_shares` until there is nothing more to take, and leases the jobs of each call before the next one. Mostly, one
--- statement chooses, takes and counts them: `take_sole` if only one partition has ready jobs, `take_idle` if many have no running job.
+-- statement chooses, takes and counts them: `take_sole` if only one partition may start jobs, `take_idle` if enough of them have no
+-- running job.
 -- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
 
 create or replace function take_idle(
-    _queue_id integer, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, out seqs bigint[], out short text[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
 set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 begin
-    -- Each partition that is served leaves a dead entry behind in the index. The scan starts after most of them.
     with share as materialized (
         select s.turn, s.first_turn from shares s where s.queue_id = _queue_id),
     idle as materialized (
         select p.ctid as id, p.name, p.turn from partitions p
         where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= (select s.first_turn from share s)
-            and p.max_running is distinct from 0 and (p.name <> '' or _unadopted = 0)
+            and p.max_running is distinct from 0 and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
             and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
         order by p.turn limit _max),
     heads as materialized (
@@ -2825,11 +2825,7 @@ begin
         from heads h, share s where p.ctid = h.id and h.seq is not null),
     counted as (
         update shares s set turn = s.turn + _max,
-            free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, h.n),
-            first_turn = coalesce((
-                select p.turn from partitions p
-                where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= s.first_turn
-                order by p.turn limit 1), s.first_turn)
+            free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, h.n)
         from (select count(h.seq) as n from heads h) h
         where s.queue_id = _queue_id and h.n > 0)
     select array_agg(h.seq order by h.place) filter (where h.seq is not null),
@@ -2837,8 +2833,8 @@ begin
     into seqs, short from heads h;
 end $$;
 comment on function take_idle is
-    'Takes one job each of the _max partitions of a queue that have waited longest, if so many have no running job: they have the least '
-    'load, and their second jobs a greater one. Otherwise takes nothing. Returns what take_ready() does.';
+    'Takes one job from each of the _max partitions without running jobs that have the least turns. Takes nothing if there are fewer. A '
+    'second job of a partition would have a greater load. Returns the same as take_ready(). _without, _unadopted: see deal().';
 
 create or replace function take_ready(
     _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
@@ -2889,7 +2885,7 @@ begin
 end $$;
 comment on function take_ready is
     'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
-    'and the partitions that have fewer jobs which no other transaction has locked.';
+    'and the partitions in which fewer unlocked jobs were found than wanted.';
 
 create or replace function take_sole(
     _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
@@ -2919,7 +2915,7 @@ begin
         from sole s, (select count(*) as n from found) f, (select h.turn from shares h where h.queue_id = _queue_id) h
         where p.ctid = s.id and f.n > 0),
     counted as (
-        update shares h set turn = h.turn + f.n, first_turn = h.turn,
+        update shares h set turn = h.turn + f.n,
             free_at = free_after(_now, h.free_at, h.rate_interval, h.rate_burst, f.n)
         from (select count(*) as n from found) f
         where h.queue_id = _queue_id and f.n > 0)
@@ -2929,19 +2925,22 @@ begin
     end if;
 end $$;
 comment on function take_sole is
-    'Takes at most _max jobs of the only partition of a queue that may start some. Returns what take_ready() does.';
+    'Takes at most _max jobs of the only partition of a queue that may start jobs. Returns the same as take_ready(). _unadopted: see '
+    'least_loaded().';
 
 create or replace function take_shares(
     _queue_id integer, _max integer, _now bigint, _without text[], out seqs bigint[], out short text[],
     out is_over boolean
 )
 language plpgsql
-set search_path from current set jit = off as $$
+set search_path from current set enable_seqscan = off set enable_bitmapscan = off
+set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
 declare
     _share shares;
     _unadopted bigint := 0;
     _room bigint;
     _open text[];
+    _first_turn bigint;
     _names text[];
     _numbers integer[];
 begin
@@ -2957,17 +2956,19 @@ begin
         end if;
         is_over := _room <= 0;
         exit when is_over;
-        _open := array(
-            select p.name from partitions p
+        select array_agg(o.name), min(o.turn) into _open, _first_turn from (
+            select p.name, p.turn from partitions p
             where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn
                 and p.name <> all (_without)
-            order by p.turn limit 2);
-        if _without = '{}' and cardinality(_open) = 1 then
+            order by p.turn limit 2) o;
+        -- Each partition that is served leaves a dead entry behind in the index. Scans start after most of them.
+        if _without = '{}' and coalesce(_first_turn, _share.turn) > _share.first_turn + 100 then
+            update shares set first_turn = coalesce(_first_turn, turn) where queue_id = _queue_id;
+        end if;
+        if cardinality(_open) = 1 then
             select t.seqs, t.short into seqs, short from take_sole(_queue_id, _open[1], _room, _now, _unadopted) t;
-        elsif cardinality(_open) > 0 then
-            if _without = '{}' then
-                select t.seqs, t.short into seqs, short from take_idle(_queue_id, _room, _now, _unadopted) t;
-            end if;
+        elsif cardinality(_open) > 1 then
+            select t.seqs, t.short into seqs, short from take_idle(_queue_id, _room, _now, _without, _unadopted) t;
             if seqs is null and short is null then
                 select d.names, d.numbers into _names, _numbers from deal(_queue_id, _room, _now, _without, _unadopted) d;
                 if _names is not null then
@@ -2978,15 +2979,15 @@ begin
         if '' = any (short) then
             perform count_again(_queue_id);
         end if;
-        -- Only if all changes are known, there is nothing more to start.
+        -- While changes are left, there may be more jobs to start.
         is_over := short is null and coalesce(cardinality(seqs), 0) < _max and not fold(_queue_id, _now);
         exit when is_over or seqs is not null or short is not null;
     end loop;
 end $$;
 comment on function take_shares is
     'Takes at most _max jobs of a shared queue, from partitions other than _without, and returns them in order; null for none. The '
-    'caller leases them before the next call, so that they count as running. Also returns the partitions of which some jobs are locked '
-    'by other transactions, which the next call leaves out, and whether there is nothing more to take.';
+    'caller leases them before the next call, so that they count as running. Also returns the partitions in which it found fewer unlocked '
+    'jobs than it wanted, which the next call leaves out, and whether there is nothing more to take.';
 
 create or replace function next_start(_queue_ids integer[], _now bigint) returns bigint
 language plpgsql
