@@ -8,7 +8,7 @@ use tracing::Metadata;
 ///
 /// The framework creates a `tracing` span `attempt` for log lines, and [`layer`](crate::layer) creates the exported span of the
 /// same attempt. A layer of `tracing-opentelemetry` without a filter exports the span `attempt` as well: a second span of each
-/// attempt, in a trace of its own, with nothing in it.
+/// attempt, in a trace of its own, without the spans of the job.
 ///
 /// ```
 /// # use opentelemetry::trace::TracerProvider as _;

@@ -9,7 +9,7 @@ use crate::trace_context::extract;
 
 /// The span of a running attempt, in a context that makes it the parent of the job's own spans.
 ///
-/// It ends with the attempt, also if a task that the job has spawned keeps the context.
+/// It ends with the attempt, even if a task that the job has spawned keeps the context.
 pub(crate) struct AttemptSpan {
     context: Context,
     /// Whether the span records, and has not ended.
@@ -31,11 +31,14 @@ impl AttemptSpan {
             SpanBuilder { span_kind: Some(SpanKind::Consumer), links, ..SpanBuilder::from_name(name) };
         let mut span = tracer.build_with_context(builder, &parent);
         let is_recording = span.is_recording();
-        let context = if is_recording {
+        let context = if !span.span_context().is_valid() {
+            // A provider that has been shut down creates no spans. The job then stays in its producer's trace.
+            parent
+        } else if is_recording {
             span.set_attributes(attributes(delivery));
             parent.with_span(span)
         } else {
-            // The identifiers are all that such a span has. They cost less without the span.
+            // A span that does not record has only its identifiers. Storing them without the span costs less.
             parent.with_remote_span_context(span.span_context().clone())
         };
         Self { context, is_recording }

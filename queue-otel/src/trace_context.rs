@@ -17,9 +17,9 @@ pub(crate) const STATE: &str = "tracestate";
 /// [`TracedQueue`](crate::TracedQueue) calls it for every job that is pushed through it. A queue that is opened with
 /// `.on_push(queue_otel::inject)` calls it also for jobs that are stored in a transaction of the application.
 ///
-/// The current trace context is `opentelemetry::Context::current()`. Within a `tracing` span it is that of the span, because
+/// The current trace context is `opentelemetry::Context::current()`. Within a `tracing` span it is the context of that span, because
 /// `tracing-opentelemetry` makes the context of an entered span current. A layer that is created with
-/// `.with_context_activation(false)` does not, so `inject` does not see its spans.
+/// `.with_context_activation(false)` does not make it current, so `inject` does not see its spans.
 ///
 /// Without a current trace, or if the meta would exceed its default limit, it changes nothing: a trace makes no push fail.
 ///

@@ -28,7 +28,8 @@ use crate::trace_context::{Headers, PARENT, STATE};
 /// # Sampling
 ///
 /// A sampler sees the name, the kind, the parent and the links of the span, and no attributes: they are set once the sampler has
-/// decided to record the span. An attempt that is not sampled passes the decision on to what it pushes.
+/// decided to record the span. An attempt that is not sampled passes the decision on to the jobs that it pushes and to
+/// its followups.
 ///
 /// # Examples
 ///
@@ -74,7 +75,7 @@ where
     }
 }
 
-/// Passes the context of an attempt on to its followups, in place of the one that its job has from its producer.
+/// Sets the context of the attempt as the trace context of its followups, instead of the producer's context in the job's meta.
 fn pass_on(span: &Context, context: &JobContext) {
     let Headers { parent, state } = Headers::of(span);
     if parent.is_empty() {
@@ -87,7 +88,8 @@ fn pass_on(span: &Context, context: &JobContext) {
     context.set_followup_meta(PARENT, parent);
 }
 
-/// Adds the trace id to the log lines of the attempt. An id that is not sampled would lead to no trace, and is left out.
+/// Records the trace id in the current `tracing` span, for log lines. Omits the id of an attempt that is not sampled, because that
+/// trace is not exported.
 fn record_trace_id(span: &Context) {
     let span = span.span();
     if span.span_context().is_sampled() {

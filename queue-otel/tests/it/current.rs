@@ -1,8 +1,9 @@
-//! Tests that an attempt is the parent of what its job does: H84 and H85.
+//! Tests that an attempt is the parent of the spans and jobs that its job creates: H84 and H85.
 
 use opentelemetry::Context;
-use opentelemetry::trace::{TraceContextExt as _, Tracer as _};
-use queue_core::{QueueExt as _, Services, background_job, jobs};
+use opentelemetry::trace::{TraceContextExt as _, Tracer as _, TracerProvider as _};
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use queue_core::{Demand, NewJob, Queue as _, QueueExt as _, Services, background_job, jobs};
 use queue_otel::TracedQueue;
 use queue_tokio::{Host, MemoryQueue, QueueService};
 use tracing_subscriber::filter::filter_fn;
@@ -105,5 +106,24 @@ async fn the_current_span_of_the_worker_is_not_the_parent() -> TestResult {
     let seen = traces.seen();
     assert_eq!(of(&seen, "process shipping", Some("1")).parent, None);
     assert!(Context::current().span().span_context().is_valid(), "the span was current throughout");
+    Ok(())
+}
+
+/// H85: after the shutdown of the provider, a job stays in the trace of its producer.
+#[tokio::test]
+async fn without_a_span_the_producer_of_a_job_is_that_of_the_jobs_that_it_pushes() -> TestResult {
+    let (provider, memory) = (SdkTracerProvider::builder().build(), MemoryQueue::new());
+    provider.shutdown()?;
+    let producer = "00-0000000000000000000000000000002a-0000000000000007-01";
+    let services = Services::builder().singleton(Queue::new(memory.clone())).build()?;
+    let layer = queue_otel::layer(provider.tracer("test"));
+    let service = QueueService::new(memory.clone(), jobs![order]).layer(layer);
+    let host = Host::builder().services(services).service(service).build()?.start().await?;
+
+    memory.push(vec![NewJob::from(order::new()).meta("traceparent", producer)]).await?;
+    let pushed = memory.claim(&Demand::new("shipping", 1)).await?;
+    host.stop().await?;
+
+    assert_eq!(pushed[0].meta.get("traceparent"), Some(producer));
     Ok(())
 }

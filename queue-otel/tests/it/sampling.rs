@@ -46,7 +46,7 @@ where
 
 /// H85: a followup of an attempt that is not sampled is not sampled either.
 #[tokio::test]
-async fn a_trace_that_is_not_sampled_stays_so() -> TestResult {
+async fn a_followup_of_an_unsampled_attempt_is_unsampled() -> TestResult {
     let traces = Traces::sampled_by(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)));
     let producer = format!("00-{TRACE}-0000000000000007-00");
 
@@ -61,7 +61,7 @@ async fn a_trace_that_is_not_sampled_stays_so() -> TestResult {
 
 /// H85: an attempt that begins a trace and is not sampled passes that decision on.
 #[tokio::test]
-async fn a_root_that_is_not_sampled_passes_that_on() -> TestResult {
+async fn an_unsampled_root_passes_its_decision_on() -> TestResult {
     let traces = Traces::sampled_by(Sampler::AlwaysOff);
 
     let meta = meta_of_followup(None, traces.tracer()).await?;
@@ -75,7 +75,7 @@ async fn a_root_that_is_not_sampled_passes_that_on() -> TestResult {
 /// The name, the kind, the number of attributes and the number of links of a span, as a sampler sees them.
 type Seen = (String, SpanKind, usize, usize);
 
-/// A sampler that notes what it sees, and samples everything.
+/// A sampler that records its arguments, and samples everything.
 #[derive(Clone, Debug, Default)]
 struct Noted(Arc<Mutex<Vec<Seen>>>);
 

@@ -37,7 +37,7 @@ impl Traces {
         Self { exporter, provider }
     }
 
-    /// Creates an exporter that receives what a sampler selects.
+    /// Creates an exporter that receives the spans that a sampler selects.
     pub(crate) fn sampled_by(sampler: impl ShouldSample + 'static) -> Self {
         let exporter = InMemorySpanExporter::default();
         let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone());
