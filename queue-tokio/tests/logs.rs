@@ -182,7 +182,7 @@ async fn a_service_logs_its_start_and_its_stop_with_its_name() -> TestResult {
         ],
         vec!["stopping: waiting up to 20 s for 3 jobs (quote × 3)"],
         vec![
-            "stopped: 2 jobs finished meanwhile, 2 released; 1 cut short",
+            "stopped: 2 jobs finished during the stop, 2 released; 1 cut short",
             "finished=2",
             "released=2",
             "cut_short=1",
@@ -242,7 +242,7 @@ async fn a_service_that_stops_while_no_job_runs_says_so() -> TestResult {
     host.start().await?.stop().await?;
 
     let log = lines.text()?;
-    for part in ["stopping: no job is running", "stopped: 0 jobs finished meanwhile, 0 released"] {
+    for part in ["stopping: no job is running", "stopped: 0 jobs finished during the stop, 0 released"] {
         assert!(log.contains(part), "no {part} in {log}");
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::attempt::outcome::Outcome;
 /// worker.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a worker",
-    note = "a layer takes the inner worker and returns another one; a function that returns a layer is called first: `.layer(f(..))`"
+    note = "a layer takes the inner worker and returns another one; call a function that returns a layer: `.layer(f(..))`"
 )]
 #[async_trait]
 pub trait Worker: Send + Sync + 'static {

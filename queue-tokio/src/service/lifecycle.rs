@@ -46,7 +46,7 @@ pub(super) fn log_end(service: &str, tally: &StopTally, cut_short: usize) {
         finished,
         released,
         cut_short,
-        "stopped: {} finished meanwhile, {released} released{cut}",
+        "stopped: {} finished during the stop, {released} released{cut}",
         count(finished)
     );
 }
