@@ -27,7 +27,7 @@ pub enum Load {
         /// The number of jobs that run concurrently.
         workers: usize,
     },
-    /// Workers drain a full queue of jobs that each run for a while.
+    /// Workers drain a full queue of jobs that each run for `millis`.
     Work {
         /// The number of jobs that run concurrently.
         workers: usize,

@@ -11,7 +11,7 @@ const SHARINGS: [Sharing; 5] =
     [Sharing::Plain, Sharing::NotAhead, Sharing::Total, Sharing::Hundred, Sharing::TenThousand];
 /// The sharings that are compared with jobs that work.
 const WORKED: [Sharing; 3] = [Sharing::Plain, Sharing::Hundred, Sharing::TenThousand];
-/// How long those jobs work, in milliseconds.
+/// The run times of these jobs, in milliseconds.
 const MILLIS: [u64; 2] = [10, 50];
 /// The peers that run beside a flood. They have no partitions.
 const PEERS: [Contender; 2] = [GraphileWorker, ApalisPostgres];
@@ -55,7 +55,7 @@ fn shared(sharings: &[Sharing], load: impl Fn(Contender) -> Load) -> Vec<(Load, 
     cases.map(|(system, sharing)| (load(system), system, sharing)).collect()
 }
 
-/// Returns the jobs that work for this long.
+/// Returns the cases whose jobs run for `millis`.
 fn worked(millis: u64) -> Vec<(Load, Contender, Sharing)> {
     shared(&WORKED, |_| Load::Work { workers: WORKERS, millis })
 }

@@ -109,7 +109,7 @@ async fn the_current_span_of_the_worker_is_not_the_parent() -> TestResult {
     Ok(())
 }
 
-/// H85: after the shutdown of the provider, a job stays in the trace of its producer.
+/// After the shutdown of the provider, a job stays in the trace of its producer.
 #[tokio::test]
 async fn without_a_span_the_producer_of_a_job_is_that_of_the_jobs_that_it_pushes() -> TestResult {
     let (provider, memory) = (SdkTracerProvider::builder().build(), MemoryQueue::new());

@@ -1,6 +1,5 @@
 //! Limits hold for all processes together, and wake those that wait.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use queue_core::admin::UsageRequest;
@@ -9,9 +8,9 @@ use queue_core::{
     QueueLimits, QueueName, Settlement, Timestamp, Transition,
 };
 use queue_postgres::PostgresQueue;
-use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection};
+use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};
 
-use crate::fixture::{NEVER, TestResult, number, queue, run, schema, url, without_pruning, work};
+use crate::fixture::{NEVER, TestResult, number, queue, run, schema, without_pruning, work};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -268,43 +267,6 @@ async fn a_claim_reads_few_of_many_partitions() -> TestResult {
         let each = (after.1 - before.1) / (20 * 64);
         assert!(each < 60, "{each} rows were read for each job");
     }
-    Ok(())
-}
-
-/// While a transaction stays open, the dead entries of partitions that were served can't be vacuumed, and claims do not step over
-/// all of them each time.
-#[tokio::test]
-async fn claims_start_after_the_dead_entries_of_partitions() -> TestResult {
-    const CLAIMS: i64 = 300;
-    let (queue, mut connection, schema) = queue().await?;
-    queue.push(jobs(&["p1"], 1)).await?;
-    crowd(&mut connection, &schema, 8, 200).await?;
-    let mut reader = PgConnection::connect(&url()).await?;
-    run(&mut reader, "begin isolation level repeatable read; select 1 from pg_class limit 1").await?;
-    let demand = |jobs| Demand::new("default", jobs).lease(HOUR);
-    let mut running: VecDeque<_> = queue.claim(&demand(16)).await?.into();
-    let entries = format!(
-        "select idx_tup_read from pg_stat_user_indexes where schemaname = '{schema}' and indexrelname = 'partitions_open'"
-    );
-
-    for _ in 0..CLAIMS {
-        // Each partition has running jobs, so none is served before the others for having none.
-        let jobs = queue.claim(&demand(4)).await?;
-        assert_eq!(jobs.len(), 4);
-        running.extend(jobs);
-        queue.settle(complete(running.drain(..4).collect())).await?;
-    }
-
-    drop(queue);
-    // Sessions report their statistics when they end.
-    let sessions = format!(
-        "select count(*) from pg_stat_activity where query like '%{schema}%' and pid <> pg_backend_pid()"
-    );
-    while number(&mut connection, &sessions).await? > 0 {}
-    run(&mut connection, "select pg_stat_clear_snapshot()").await?;
-    let read = number(&mut connection, &entries).await?;
-    run(&mut reader, "rollback").await?;
-    assert!((CLAIMS..CLAIMS * 600).contains(&read), "{read} entries were read by {CLAIMS} claims");
     Ok(())
 }
 

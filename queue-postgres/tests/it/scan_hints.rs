@@ -1,9 +1,12 @@
 //! While a transaction stays open, dead entries of claimed jobs can't be vacuumed, and scans don't step over all of them
 //! each time.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use queue_core::{Demand, JobId, NewJob, Queue as _, QueueError, QueueExt as _};
+use queue_core::{
+    BoxError, Demand, JobId, NewJob, Queue as _, QueueError, QueueExt as _, Settlement, Transition,
+};
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
 
@@ -24,11 +27,30 @@ async fn drain(queue: &PostgresQueue) -> Result<Vec<JobId>, QueueError> {
     }
 }
 
+/// Opens a transaction that keeps vacuum from removing dead rows.
+async fn open_transaction() -> Result<PgConnection, BoxError> {
+    let mut reader = PgConnection::connect(&url()).await?;
+    run(&mut reader, "begin isolation level repeatable read; select 1 from pg_class limit 1").await?;
+    Ok(reader)
+}
+
+/// Returns how many entries of an index the queue's sessions have read, when all of them have ended: they report it then.
+async fn entries_read(connection: &mut PgConnection, schema: &str, index: &str) -> Result<i64, BoxError> {
+    let sessions = format!(
+        "select count(*) from pg_stat_activity where query like '%{schema}%' and pid <> pg_backend_pid()"
+    );
+    while number(connection, &sessions).await? > 0 {}
+    run(connection, "select pg_stat_clear_snapshot()").await?;
+    let read = format!(
+        "select idx_tup_read from pg_stat_user_indexes where schemaname = '{schema}' and indexrelname = '{index}'"
+    );
+    number(connection, read).await
+}
+
 #[tokio::test]
 async fn scans_start_where_the_last_one_ended_while_vacuum_is_blocked() -> TestResult {
     let (queue, mut connection, schema) = queue().await?;
-    let mut reader = PgConnection::connect(&url()).await?;
-    run(&mut reader, "begin isolation level repeatable read; select 1 from pg_class limit 1").await?;
+    let mut reader = open_transaction().await?;
     let mut pushed = Vec::new();
     for _ in 0..JOBS / 1000 {
         let receipts = queue.push((0..1000).map(|number| NewJob::from(work::new(number))).collect()).await?;
@@ -42,19 +64,38 @@ async fn scans_start_where_the_last_one_ended_while_vacuum_is_blocked() -> TestR
     queue.enqueue(NewJob::from(work::new(0)).priority(-5)).await?;
     assert_eq!(drain(&queue).await?.len(), 1);
     drop(queue);
-    // Sessions report their statistics when they end.
-    let sessions = format!(
-        "select count(*) from pg_stat_activity where query like '%{schema}%' and pid <> pg_backend_pid()"
-    );
-    while number(&mut connection, sessions.clone()).await? > 0 {}
-    run(&mut connection, "select pg_stat_clear_snapshot()").await?;
-    let walked = format!(
-        "select idx_tup_read from pg_stat_user_indexes where schemaname = '{schema}' and indexrelname = 'ready_pkey'"
-    );
-    let entries = number(&mut connection, walked).await?;
+    let entries = entries_read(&mut connection, &schema, "ready_pkey").await?;
     assert!(entries >= JOBS, "{entries} entries were read for {JOBS} jobs");
     run(&mut reader, "rollback").await?;
     let without = JOBS / BATCH * JOBS / 2;
     assert!(entries < without / 2, "{entries} entries were read; without scan starts it would be {without}");
+    Ok(())
+}
+
+/// Each partition that a claim serves leaves a dead entry behind in the order of the partitions.
+#[tokio::test]
+async fn claims_of_partitions_do_not_walk_over_all_dead_entries() -> TestResult {
+    const PARTITIONS: u32 = 8;
+    const CLAIMS: i64 = 300;
+    let (queue, mut connection, schema) = queue().await?;
+    let job = |number: u32| NewJob::from(work::new(number)).partition(format!("p{}", number % PARTITIONS));
+    queue.push((0..PARTITIONS * 200).map(job).collect()).await?;
+    let mut reader = open_transaction().await?;
+    let demand = |jobs| Demand::new("default", jobs);
+    let mut running: VecDeque<_> = queue.claim(&demand(16)).await?.into();
+
+    for _ in 0..CLAIMS {
+        // Each partition has running jobs, so none is served before the others for having none.
+        let jobs = queue.claim(&demand(4)).await?;
+        assert_eq!(jobs.len(), 4);
+        running.extend(jobs);
+        let complete = |job: queue_core::Delivery| Settlement::new(job.lease, Transition::complete());
+        queue.settle(running.drain(..4).map(complete).collect()).await?;
+    }
+
+    drop(queue);
+    let entries = entries_read(&mut connection, &schema, "partitions_open").await?;
+    run(&mut reader, "rollback").await?;
+    assert!((CLAIMS..CLAIMS * 600).contains(&entries), "{entries} entries were read by {CLAIMS} claims");
     Ok(())
 }
