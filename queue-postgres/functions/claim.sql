@@ -28,7 +28,6 @@ declare
     _is_locked boolean := false;
     _shared integer[];
     _drained integer[] := '{}';
-    _has_limits boolean;
     _room integer;
     _seqs bigint[];
     _short text[];
@@ -54,18 +53,27 @@ begin
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
     if _is_locked then
-        perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
+        -- Mostly, there is nothing to add.
+        perform fold(q.id, _now) from queues q join shares s on s.queue_id = q.id
+        where q.id = any (_shared) and not q.paused and (
+            s.read_at <= _now - 10000000
+            or (select true from partition_changes c where c.queue_id = q.id and c.xid >= s.first_xid limit 1)
+            or (select true from partitions p
+                where p.queue_id = q.id and p.ready > 0 and p.is_parked and p.free_at <= _now limit 1)
+            or ((select true from partitions p where p.queue_id = q.id and p.name = '' and p.ready <= 0 limit 1)
+                and (select true from ready r where r.queue_id = q.id and r.partition = '' limit 1)));
     end if;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared, s.has_limits
         from unnest(
                 _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers,
                 _startable)
                 with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, startable, o)
             join queues q on q.name = a.queue and not q.paused
             left join workers w on w.name = a.worker
+            left join shares s on s.queue_id = q.id
         order by a.o
     loop
         if request.claim <> current then
@@ -86,8 +94,7 @@ begin
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         if request.queue_id = any (_shared) then
             _room := remaining;
-            _has_limits := (select s.has_limits from shares s where s.queue_id = request.queue_id);
-            if _has_limits and request.startable is not null then
+            if request.has_limits and request.startable is not null then
                 _room := least(request.startable, request.max) - (request.max - remaining);
             end if;
             continue when _room <= 0 or request.queue_id = any (_drained);

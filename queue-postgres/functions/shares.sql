@@ -32,11 +32,10 @@ comment on function adopt is
     'The first caller holds the advisory lock of the queue. If a transaction has locked a lease, the next claim calls this again.';
 
 create or replace function lock_shares(_queues text[], _seen integer[]) returns integer[]
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 declare
     _locked integer[];
+    _are_adopted boolean;
     _id integer;
 begin
     if (select count(*) from shares s where s.queue_id = any (_seen)) < cardinality(_seen) then
@@ -50,11 +49,11 @@ begin
             perform adopt(_id);
         end loop;
     end if;
-    _locked := array(
-        select s.queue_id from shares s
+    select coalesce(array_agg(l.queue_id), '{}'), bool_and(l.is_adopted) into _locked, _are_adopted from (
+        select s.queue_id, s.is_adopted from shares s
         where s.queue_id = any (array(select q.id from queues q where q.name = any (_queues)))
-        order by s.queue_id for update);
-    if exists (select from shares where queue_id = any (_locked) and not is_adopted) then
+        order by s.queue_id for update) l;
+    if not _are_adopted then
         foreach _id in array _locked loop
             if not (select is_adopted from shares where queue_id = _id) then
                 perform adopt(_id);
@@ -69,11 +68,12 @@ comment on function lock_shares is
     'yet, it is still a plain one for this claim, and its share is created after it.';
 
 create or replace function fold(_queue_id integer, _now bigint) returns boolean
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 declare
     _turn bigint;
+    _is_full boolean;
+    _first_xid xid8;
+    _next_xid xid8;
     _count bigint := 0;
     _opened bigint;
     _each record;
@@ -81,13 +81,20 @@ declare
     _may_open boolean;
     _is_wrong boolean;
 begin
-    if exists (select from partition_changes where queue_id = _queue_id) then
-        select turn into _turn from shares where queue_id = _queue_id;
+    select turn, first_xid, read_at <= _now - 10000000 into _turn, _first_xid, _is_full from shares where queue_id = _queue_id;
+    if _is_full then
+        -- A schema that was restored in another server has changes of lower transactions.
+        _first_xid := '0';
+    end if;
+    -- Before the changes are read: whatever an earlier transaction changed is among them.
+    _next_xid := pg_snapshot_xmin(pg_current_snapshot());
+    if exists (select from partition_changes where queue_id = _queue_id and xid >= _first_xid) then
         select * into _each from terms_of(_queue_id, 1, '');
         _has_own := exists (select from limits where queue_id = _queue_id and scope = 2);
         with gone as (
             delete from partition_changes where ctid = any (array(
-                select ctid from partition_changes where queue_id = _queue_id order by at, position limit 10000))
+                select ctid from partition_changes where queue_id = _queue_id and xid >= _first_xid
+                order by xid, at, position limit 10000))
             returning *),
         ordered as materialized (
             select g.partition, g.ready, g.hold_until, row_number() over (order by g.at, g.position) as place,
@@ -126,7 +133,12 @@ begin
             returning turn, ready, is_parked)
         select (select count(*) from ordered), (select min(s.turn) from stored s where s.ready > 0 and not s.is_parked)
         into _count, _opened;
-        update shares set turn = turn + _count, first_turn = least(first_turn, _opened) where queue_id = _queue_id;
+        update shares set turn = turn + _count, first_turn = least(first_turn, _opened),
+            first_xid = case when _count < 10000 then _next_xid else _first_xid end,
+            read_at = case when _is_full then _now else read_at end
+        where queue_id = _queue_id;
+    elsif _is_full then
+        update shares set first_xid = _next_xid, read_at = _now where queue_id = _queue_id;
     end if;
     select exists (
             select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now),

@@ -6,22 +6,18 @@
 -- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
 
 create or replace function take_idle(
-    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _turn bigint, _first_turn bigint, _max bigint, _now bigint, _without text[], _unadopted bigint, out seqs bigint[], out short text[]
 )
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 begin
-    with share as materialized (
-        select s.turn, s.first_turn from shares s where s.queue_id = _queue_id),
-    idle as materialized (
-        select p.ctid as id, p.name, p.turn from partitions p
-        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= (select s.first_turn from share s)
+    with idle as materialized (
+        select p.ctid as id, p.name, row_number() over (order by p.turn) as place from partitions p
+        where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
             and p.max_running is distinct from 0 and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
             and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
         order by p.turn limit _max),
     heads as materialized (
-        select i.id, i.name, row_number() over (order by i.turn) as place, r.id as row_id, r.seq
+        select i.id, i.name, i.place, r.id as row_id, r.seq
         from idle i left join lateral (
             select r.ctid as id, r.seq from ready r
             where r.queue_id = _queue_id and r.partition = i.name
@@ -30,10 +26,10 @@ begin
     gone as (
         delete from ready where ctid = any (array(select h.row_id from heads h))),
     served as (
-        update partitions p set ready = p.ready - 1, turn = s.turn + h.place,
+        update partitions p set ready = p.ready - 1, turn = _turn + h.place,
             free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1),
             is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1) > _now
-        from heads h, share s where p.ctid = h.id and h.seq is not null),
+        from heads h where p.ctid = h.id and h.seq is not null),
     counted as (
         update shares s set turn = s.turn + _max,
             free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, h.n)
@@ -50,9 +46,7 @@ comment on function take_idle is
 create or replace function take_ready(
     _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
 )
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 declare
     _taken_names text[];
     _counts bigint[];
@@ -101,9 +95,7 @@ comment on function take_ready is
 create or replace function take_sole(
     _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
 )
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 declare
     _wanted bigint;
 begin
@@ -143,20 +135,23 @@ create or replace function take_shares(
     _queue_id integer, _max integer, _now bigint, _without text[], out seqs bigint[], out short text[],
     out is_over boolean
 )
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 declare
-    _share shares;
+    _share record;
     _unadopted bigint := 0;
     _room bigint;
-    _open text[];
-    _first_turn bigint;
     _names text[];
     _numbers integer[];
 begin
     loop
-        select * into _share from shares where queue_id = _queue_id;
+        select s.*, o.names as open, o.first_turn as open_turn into _share
+        from shares s cross join lateral (
+            select array_agg(l.name) as names, min(l.turn) as first_turn from (
+                select p.name, p.turn from partitions p
+                where p.queue_id = s.queue_id and p.ready > 0 and not p.is_parked and p.turn >= s.first_turn
+                    and p.name <> all (_without)
+                order by p.turn limit 2) l) o
+        where s.queue_id = _queue_id;
         if not _share.is_adopted then
             _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
         end if;
@@ -167,19 +162,14 @@ begin
         end if;
         is_over := _room <= 0;
         exit when is_over;
-        select array_agg(o.name), min(o.turn) into _open, _first_turn from (
-            select p.name, p.turn from partitions p
-            where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _share.first_turn
-                and p.name <> all (_without)
-            order by p.turn limit 2) o;
         -- Each partition that is served leaves a dead entry behind in the index. Scans start after most of them.
-        if _without = '{}' and coalesce(_first_turn, _share.turn) > _share.first_turn + 100 then
-            update shares set first_turn = coalesce(_first_turn, turn) where queue_id = _queue_id;
+        if _without = '{}' and coalesce(_share.open_turn, _share.turn) > _share.first_turn + 100 then
+            update shares set first_turn = coalesce(_share.open_turn, turn) where queue_id = _queue_id;
         end if;
-        if cardinality(_open) = 1 then
-            select t.seqs, t.short into seqs, short from take_sole(_queue_id, _open[1], _room, _now, _unadopted) t;
-        elsif cardinality(_open) > 1 then
-            select t.seqs, t.short into seqs, short from take_idle(_queue_id, _room, _now, _without, _unadopted) t;
+        if cardinality(_share.open) = 1 then
+            select t.seqs, t.short into seqs, short from take_sole(_queue_id, _share.open[1], _room, _now, _unadopted) t;
+        elsif cardinality(_share.open) > 1 then
+            select t.seqs, t.short into seqs, short from take_idle(_queue_id, _share.turn, _share.first_turn, _room, _now, _without, _unadopted) t;
             if seqs is null and short is null then
                 select d.names, d.numbers into _names, _numbers from deal(_queue_id, _room, _now, _without, _unadopted) d;
                 if _names is not null then
@@ -201,9 +191,7 @@ comment on function take_shares is
     'jobs than it wanted, which the next call leaves out, and whether there is nothing more to take.';
 
 create or replace function next_start(_queue_ids integer[], _now bigint) returns bigint
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off
-set enable_hashjoin = off set enable_mergejoin = off set jit = off set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 begin
     -- Each condition on partitions is that of an index, so none reads the partitions without ready jobs.
     return (

@@ -55,16 +55,16 @@ create or replace function next_wakeup(
     _now bigint, _from_due bigint, _from_expiry bigint,
     out due bigint, out expiry bigint, out next_due bigint, out next_expiry bigint
 )
-language plpgsql
-set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
-set plan_cache_mode = force_generic_plan as $$
+language plpgsql as $$
 begin
-    due := (select w.due from waiting w where w.due >= _from_due order by w.due limit 1);
+    select
+        (select w.due from waiting w where w.due >= _from_due order by w.due limit 1),
+        (select l.expires_at from leases l where l.expires_at >= _from_expiry order by l.expires_at limit 1)
+    into due, expiry;
     next_due := due;
     if due <= _now then
         next_due := (select w.due from waiting w where w.due > _now order by w.due limit 1);
     end if;
-    expiry := (select l.expires_at from leases l where l.expires_at >= _from_expiry order by l.expires_at limit 1);
     next_expiry := expiry;
     if expiry <= _now then
         next_expiry := (select l.expires_at from leases l where l.expires_at > _now order by l.expires_at limit 1);

@@ -99,3 +99,27 @@ async fn claims_of_partitions_do_not_walk_over_all_dead_entries() -> TestResult 
     assert!((CLAIMS..CLAIMS * 600).contains(&entries), "{entries} entries were read by {CLAIMS} claims");
     Ok(())
 }
+
+/// Each push of a job of a partition leaves a dead entry behind in the changes that claims add to the partitions.
+#[tokio::test]
+async fn claims_do_not_walk_over_the_changes_of_earlier_pushes() -> TestResult {
+    const PARTITIONS: u32 = 4;
+    const CLAIMS: i64 = 300;
+    let (queue, mut connection, schema) = queue().await?;
+    let mut reader = open_transaction().await?;
+    let jobs =
+        || (0..PARTITIONS).map(|number| NewJob::from(work::new(number)).partition(format!("p{number}")));
+
+    for _ in 0..CLAIMS {
+        queue.push(jobs().collect()).await?;
+        let jobs = queue.claim(&Demand::new("default", 10).wait(Duration::ZERO)).await?;
+        assert_eq!(jobs.len(), PARTITIONS as usize);
+    }
+
+    drop(queue);
+    let entries = entries_read(&mut connection, &schema, "partition_changes_order").await?;
+    run(&mut reader, "rollback").await?;
+    let changes = CLAIMS * i64::from(PARTITIONS);
+    assert!((changes..changes * 20).contains(&entries), "{entries} entries were read for {changes} changes");
+    Ok(())
+}
