@@ -37,7 +37,6 @@
 //! **Invariants:** one call of the statement is one transaction, and no claim is answered before its commit. Before
 //! a claim that timed out is answered empty, a full scan has run.
 
-mod group;
 mod scan;
 mod scan_hints;
 mod waiting;
@@ -57,7 +56,6 @@ use crate::requests::{ClaimMessage, SettleRequest, WaitingClaim};
 use crate::runtime_thread::thread_gone;
 use crate::shared::Shared;
 use crate::tasks::linger;
-use group::ClaimGroup;
 use scan::{ScanResult, ScanStart};
 use scan_hints::ScanHints;
 use waiting::WaitingClaims;
@@ -171,11 +169,19 @@ impl ClaimTask {
 
     async fn scan_and_answer(&mut self) {
         let start = self.scan_hints.start(Instant::now(), self.waiting.claims.queues());
-        let (scan, deliveries) = match self.scan(&start).await {
-            Ok(scanned) => scanned,
+        let mut scan = match self.scan(&start).await {
+            Ok(scan) => scan,
             Err(error) => return self.fail_all(&error),
         };
         self.shared.report_expired(scan.discarded.as_deref());
+        self.scan_hints.record(Instant::now(), &start, self.waiting.claims.queues(), &scan);
+        let mut deliveries: Vec<Vec<Delivery>> = Vec::new();
+        deliveries.resize_with(self.waiting.claims.len(), Vec::new);
+        for (claim, delivery) in std::mem::take(&mut scan.deliveries) {
+            if let Some(deliveries) = deliveries.get_mut(claim) {
+                deliveries.push(delivery);
+            }
+        }
         for claim in self.waiting.take_served(deliveries, scan.now) {
             let settles = self.settles.clone();
             claim.answer(move |released| release(&settles, released));
@@ -189,22 +195,16 @@ impl ClaimTask {
         self.waiting.schedule_wakeup(&scan, full_scan_at);
     }
 
-    /// Scans for jobs. Also returns the jobs of each claim.
-    async fn scan(&mut self, start: &ScanStart) -> Result<(ScanResult, Vec<Vec<Delivery>>), QueueError> {
-        let groups = ClaimGroup::of(self.waiting.claims.iter().map(|claim| &claim.demand));
-        let (sql, groups) = (&self.shared.sql.claim, &groups);
+    async fn scan(&mut self, start: &ScanStart) -> Result<ScanResult, QueueError> {
+        let claims: Vec<&WaitingClaim> = self.waiting.claims.iter().collect();
+        let (sql, claims) = (&self.shared.sql.claim, &claims);
         let rows = self
             .connection
             .call_idempotent(&move |connection| {
-                Box::pin(scan::bind_claims(sql.query(), groups, start).fetch_all(connection))
+                Box::pin(scan::bind_claims(sql.query(), claims, start).fetch_all(connection))
             })
             .await?;
-        let mut scan = ScanResult::from_rows(&rows, groups)
-            .map_err(|error| to_queue_error(error, &self.shared.target))?;
-        self.scan_hints.record(Instant::now(), start, &scan);
-        let found = std::mem::take(&mut scan.deliveries);
-        let deliveries = groups.iter().zip(found).flat_map(|(group, jobs)| group.share_out(jobs)).collect();
-        Ok((scan, deliveries))
+        ScanResult::from_rows(&rows, claims).map_err(|error| to_queue_error(error, &self.shared.target))
     }
 
     fn fail_all(&mut self, error: &QueueError) {

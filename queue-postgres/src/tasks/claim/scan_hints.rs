@@ -57,17 +57,22 @@ impl ScanHints {
     }
 
     /// Records the result of a scan that started at `start`, for each of its queues.
-    pub(super) fn record(&mut self, now: Instant, start: &ScanStart, scan: &ScanResult) {
+    pub(super) fn record<'a>(
+        &mut self,
+        now: Instant,
+        start: &ScanStart,
+        queues: impl Iterator<Item = &'a QueueName>,
+        scan: &ScanResult,
+    ) {
         let mut scan_us = scan.scan_us.iter().copied();
         let is_full = start.due.is_none() && start.expiry.is_none();
         // A lease of this scan may expire sooner than those it found.
-        let own = scan.deliveries.iter().flatten().map(|delivery| delivery.lease.expires_at);
+        let own = scan.deliveries.iter().map(|(_, delivery)| delivery.lease.expires_at);
         let expiry = scan.expiry.into_iter().chain(own).min();
-        let count = scan.deliveries.iter().map(Vec::len).sum();
+        let count = scan.deliveries.len();
         self.time.record(now, is_full, scan_us.next().unwrap_or(0), count, 0, Some((scan.due, expiry)));
-        for (found, cost) in scan.queues.iter().zip(scan_us) {
-            let queue = &found.queue;
-            // The queue was not scanned: the group was already full.
+        for ((queue, found), cost) in queues.zip(&scan.queues).zip(scan_us) {
+            // The queue was not scanned: its claim was already full.
             if cost < 0 {
                 continue;
             }
@@ -195,19 +200,18 @@ mod tests {
     fn full_scans_are_due_only_for_queues_with_waiting_claims() {
         let (busy, quiet) = (QueueName::from("busy"), QueueName::from("quiet"));
         let mut hints = ScanHints::default();
-        let scan = |count, last, scan_us| {
-            let queues = vec![QueueScan { queue: busy.clone(), count, last }];
-            ScanResult { queues, scan_us: vec![0, scan_us], ..ScanResult::default() }
-        };
-        let last = ReadyKey { priority: 0, run_at: 1, seq: 1 };
+        let found = QueueScan { count: 10_000, last: Some(ReadyKey { priority: 0, run_at: 1, seq: 1 }) };
+        let scan = ScanResult { queues: vec![found], scan_us: vec![0, 50_000], ..ScanResult::default() };
         let now = Instant::now();
 
-        hints.record(now, &ScanStart::default(), &scan(10_000, Some(last), 50_000));
+        hints.record(now, &ScanStart::default(), [&busy].into_iter(), &scan);
 
         assert_eq!(hints.full_scan_at([&busy].into_iter()), Some(now + 250 * MILLI));
         assert_eq!(hints.full_scan_at([&quiet].into_iter()), None);
         // A queue that was not scanned because the claim was full keeps its state.
-        hints.record(now, &ScanStart::default(), &scan(0, None, -1));
+        let full =
+            ScanResult { queues: vec![QueueScan::default()], scan_us: vec![0, -1], ..ScanResult::default() };
+        hints.record(now, &ScanStart::default(), [&busy].into_iter(), &full);
         assert_eq!(hints.full_scan_at([&busy].into_iter()), Some(now + 250 * MILLI));
     }
 
