@@ -23,17 +23,19 @@ begin
 end $$;
 comment on function share_queues is 'Makes these queues shared. Waits for transactions that do the same.';
 
-create or replace function note_ready(_queue_id integer, _partition text, _at bigint, _change integer) returns void
+create or replace function note_ready(
+    _queue_id integer, _partition text, _at bigint, _change integer, _priority integer default null
+) returns void
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off set jit = off
 set plan_cache_mode = force_generic_plan as $$
 begin
-    insert into partition_changes (queue_id, at, partition, ready)
-    select _queue_id, _at, coalesce(_partition, ''), _change from queues where id = _queue_id and is_shared;
+    insert into partition_changes (queue_id, at, partition, ready, priority)
+    select _queue_id, _at, coalesce(_partition, ''), _change, _priority from queues where id = _queue_id and is_shared;
 end $$;
 comment on function note_ready is
     'Notes that the number of ready jobs of a partition has changed, if the queue is shared. _partition: null for jobs that name '
-    'none.';
+    'none. _priority: that of a job whose run_at is _at.';
 
 create or replace function note_due(_queue_id integer, _partition text, _due bigint, _seq bigint) returns void
 language plpgsql

@@ -107,7 +107,7 @@ begin
         insert into waiting values (new.run_at, new.seq, 0, _queue_id);
     else
         insert into ready values (_queue_id, _priority, new.run_at, new.seq, coalesce(_partition, ''));
-        perform note_ready(_queue_id, _partition, _now, 1);
+        perform note_ready(_queue_id, _partition, _now, 1, _priority);
     end if;
     return new.seq;
 end $$;
@@ -174,9 +174,10 @@ begin
         insert into ready (queue_id, priority, run_at, seq, partition)
         select queue_id, priority, run_at, seq, partition from new where run_at <= _now;
         if _shared <> '{}' then
-            insert into partition_changes (queue_id, at, partition, ready)
-            select _queue_ids[u.queue], _now, coalesce(u.partition, ''), count(*)
-            from unnest(_queue_of, _delays, _times, _partitions) with ordinality u (queue, delay, time, partition, o)
+            insert into partition_changes (queue_id, at, partition, ready, priority)
+            select _queue_ids[u.queue], _now, coalesce(u.partition, ''), count(*), min(u.priority)
+            from unnest(_queue_of, _priorities, _delays, _times, _partitions) with ordinality
+                u (queue, priority, delay, time, partition, o)
             where coalesce(u.time, _now + coalesce(u.delay, 0)) <= _now and _queue_ids[u.queue] = any (_shared)
             group by 1, 3 order by min(u.o);
         end if;
@@ -199,8 +200,8 @@ begin
             insert into waiting (due, seq, state, queue_id)
             select run_at, seq, 0, queue_id from new where run_at > _now),
         noted as (
-            insert into partition_changes (queue_id, at, partition, ready)
-            select queue_id, _now, partition, count(*) from new where run_at <= _now and queue_id = any (_shared)
+            insert into partition_changes (queue_id, at, partition, ready, priority)
+            select queue_id, _now, partition, count(*), min(priority) from new where run_at <= _now and queue_id = any (_shared)
             group by queue_id, partition order by min(seq))
         insert into ready (queue_id, priority, run_at, seq, partition)
         select queue_id, priority, run_at, seq, partition from new where run_at <= _now;
@@ -257,7 +258,7 @@ begin
                 insert into waiting values (new.time, holder.seq, 0, was.queue_id);
             else
                 insert into ready values (was.queue_id, new.priority, new.time, holder.seq, coalesce(was.partition, ''));
-                perform note_ready(was.queue_id, was.partition, _now, 1);
+                perform note_ready(was.queue_id, was.partition, _now, 1, new.priority);
             end if;
         else
             _unique_until := _now + least(coalesce(new.unique_for, 0), 9223372036854775807 - _now);

@@ -97,19 +97,24 @@ begin
                 order by xid, at, position limit 10000))
             returning *),
         ordered as materialized (
-            select g.partition, g.ready, g.hold_until, row_number() over (order by g.at, g.position) as place,
+            select g.partition, g.ready, g.hold_until, g.at, g.priority, row_number() over (order by g.at, g.position) as place,
                 sum(g.ready) over (partition by g.partition order by g.at, g.position) as sum
             from gone g),
         before as materialized (
             -- The limit counts if the partition is new.
-            select n.name, p.ready, p.turn, p.free_at, n.ready as change, n.hold, n.places, n.changes, n.sums,
+            select n.name, p.ready, p.turn, p.free_at,
+                -- A job may sort before those that were taken.
+                case when n.is_old or (n.priority, n.at) <= (p.from_priority, p.from_run_at) then 0 else p.read_at end as read_at,
+                n.ready as change, n.hold, n.places, n.changes, n.sums,
                 case when l.is_found then l.max_running else _each.max_running end as max_running,
                 case when l.is_found then l.rate_interval else _each.rate_interval end as rate_interval,
                 case when l.is_found then l.rate_burst else _each.rate_burst end as rate_burst,
                 case when l.is_found then l.weight else _each.weight end as weight
             from (
                 select o.partition as name, sum(o.ready) as ready, max(o.hold_until) as hold, array_agg(o.place order by o.place) as places,
-                    array_agg(o.ready order by o.place) as changes, array_agg(o.sum order by o.place) as sums
+                    array_agg(o.ready order by o.place) as changes, array_agg(o.sum order by o.place) as sums,
+                    bool_or(o.ready > 0 and o.priority is null) as is_old, min(o.priority) filter (where o.ready > 0) as priority,
+                    min(o.at) filter (where o.ready > 0) as at
                 from ordered o group by o.partition) n
                 left join lateral (
                     select * from partitions p where p.queue_id = _queue_id and p.name = n.name limit 1) p on true
@@ -124,12 +129,13 @@ begin
             from before b),
         stored as (
             insert into partitions (
-                queue_id, name, ready, turn, free_at, is_parked, max_running, rate_interval, rate_burst, weight)
+                queue_id, name, ready, turn, free_at, is_parked, max_running, rate_interval, rate_burst, weight, read_at)
             select _queue_id, a.name, coalesce(a.ready, 0) + a.change, coalesce(_turn + a.turned, a.turn, 0), a.new_free_at,
-                a.new_free_at > _now, a.max_running, a.rate_interval, a.rate_burst, a.weight
+                a.new_free_at > _now, a.max_running, a.rate_interval, a.rate_burst, a.weight,
+                coalesce(a.read_at, 0)
             from after a
             on conflict (queue_id, name) do update set ready = excluded.ready, turn = excluded.turn, free_at = excluded.free_at,
-                is_parked = excluded.is_parked
+                is_parked = excluded.is_parked, read_at = excluded.read_at
             returning turn, ready, is_parked)
         select (select count(*) from ordered), (select min(s.turn) from stored s where s.ready > 0 and not s.is_parked)
         into _count, _opened;
@@ -169,6 +175,7 @@ set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     update shares set turn = turn + 1 where queue_id = _queue_id;
     update partitions p set turn = case when p.ready <= 0 then (select turn from shares where queue_id = _queue_id) else p.turn end,
+        read_at = 0,
         ready = (select count(*) from ready r where r.queue_id = _queue_id and r.partition = '')
             - (select coalesce(sum(c.ready), 0) from partition_changes c where c.queue_id = _queue_id and c.partition = '')
     where p.queue_id = _queue_id and p.name = '';

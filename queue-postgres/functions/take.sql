@@ -11,16 +11,19 @@ create or replace function take_idle(
 language plpgsql as $$
 begin
     with idle as materialized (
-        select p.ctid as id, p.name, row_number() over (order by p.turn) as place from partitions p
+        select p.ctid as id, p.name, row_number() over (order by p.turn) as place,
+            p.read_at not between _now - 10000000 and _now as is_full, p.from_priority, p.from_run_at, p.from_seq
+        from partitions p
         where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
             and p.max_running is distinct from 0 and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
             and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
         order by p.turn limit _max),
     heads as materialized (
-        select i.id, i.name, i.place, r.id as row_id, r.seq
-        from idle i left join lateral (
-            select r.ctid as id, r.seq from ready r
-            where r.queue_id = _queue_id and r.partition = i.name
+        select i.id, i.name, i.place, i.is_full, r.* from idle i left join lateral (
+            select r.ctid as row_id, r.priority, r.run_at, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = i.name and (r.priority, r.run_at, r.seq) >= (
+                case when i.is_full then -2147483648 else i.from_priority end,
+                case when i.is_full then -9223372036854775808 else i.from_run_at end, i.from_seq)
             order by r.priority, r.run_at, r.seq limit 1 for update skip locked) r on true
         where (select count(*) from idle) = _max),
     gone as (
@@ -28,7 +31,9 @@ begin
     served as (
         update partitions p set ready = p.ready - 1, turn = _turn + h.place,
             free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1),
-            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1) > _now
+            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, 1) > _now,
+            read_at = case when h.is_full then _now else p.read_at end,
+            from_priority = h.priority, from_run_at = h.run_at, from_seq = h.seq
         from heads h where p.ctid = h.id and h.seq is not null),
     counted as (
         update shares s set turn = s.turn + _max,
@@ -47,46 +52,47 @@ create or replace function take_ready(
     _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
 )
 language plpgsql as $$
-declare
-    _taken_names text[];
-    _counts bigint[];
-    _last bigint[];
 begin
+    -- By row ids: a plan that was made for few partitions could read all of them.
     with wanted as materialized (
         select e.name, count(*) as n, array_agg(e.o order by e.number) as places
         from unnest(_names, _numbers) with ordinality e (name, number, o) group by e.name),
+    known as materialized (
+        select w.name, w.n, w.places, p.* from wanted w cross join lateral (
+            select p.ctid as id, p.read_at not between _now - 10000000 and _now as is_full, p.from_priority, p.from_run_at, p.from_seq
+            from partitions p where p.queue_id = _queue_id and p.name = w.name limit 1) p),
     found as materialized (
-        select w.name, w.n, w.places, r.* from wanted w left join lateral (
-            select r.ctid as id, r.priority, r.run_at, r.seq from ready r
-            where r.queue_id = _queue_id and r.partition = w.name
-            order by r.priority, r.run_at, r.seq limit w.n for update skip locked) r on true),
+        select k.id, k.name, k.n, k.places, k.is_full, r.* from known k left join lateral (
+            select r.ctid as row_id, r.priority, r.run_at, r.seq from ready r
+            where r.queue_id = _queue_id and r.partition = k.name and (r.priority, r.run_at, r.seq) >= (
+                case when k.is_full then -2147483648 else k.from_priority end,
+                case when k.is_full then -9223372036854775808 else k.from_run_at end, k.from_seq)
+            order by r.priority, r.run_at, r.seq limit k.n for update skip locked) r on true),
     placed as materialized (
-        select f.name, f.n, f.seq, f.places[row_number() over (partition by f.name order by f.priority, f.run_at, f.seq)] as place
+        select f.*, f.places[row_number() over (partition by f.name order by f.priority, f.run_at, f.seq)] as place
         from found f),
-    gone as (delete from ready where ctid = any (array(select id from found))),
+    gone as (delete from ready where ctid = any (array(select f.row_id from found f))),
     taken as materialized (
-        select p.name, p.n as wanted, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last
-        from placed p group by p.name, p.n)
+        -- None of the jobs that are left sorts before the least values.
+        select p.id, p.name, p.n as wanted, p.is_full, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last,
+            min(p.priority) as priority, min(p.run_at) as run_at, min(p.seq) as seq
+        from placed p group by p.id, p.name, p.n, p.is_full),
+    served as (
+        update partitions p set ready = p.ready - t.n, turn = s.turn + t.last,
+            free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, t.n),
+            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, t.n) > _now,
+            read_at = case when t.is_full then _now else p.read_at end,
+            from_priority = t.priority, from_run_at = t.run_at, from_seq = t.seq
+        from taken t cross join (select s.turn from shares s where s.queue_id = _queue_id) s
+        where p.ctid = t.id and t.n > 0),
+    counted as (
+        update shares s set turn = s.turn + cardinality(_names),
+            free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, t.n)
+        from (select sum(t.n)::bigint as n from taken t) t
+        where s.queue_id = _queue_id and t.n > 0)
     select (select array_agg(p.seq order by p.place) from placed p where p.seq is not null),
-        array_agg(t.name) filter (where t.n < t.wanted),
-        array_agg(t.name order by t.last) filter (where t.n > 0), array_agg(t.n order by t.last) filter (where t.n > 0),
-        array_agg(t.last order by t.last) filter (where t.n > 0)
-    into seqs, short, _taken_names, _counts, _last from taken t;
-    if seqs is null then
-        return;
-    end if;
-    -- By row ids: a plan that was made for few partitions could read all of them.
-    update partitions p set ready = p.ready - u.n, turn = s.turn + u.last,
-        free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n),
-        is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, u.n) > _now
-    from unnest(_taken_names, _counts, _last) u (name, n, last)
-        cross join (select turn from shares where queue_id = _queue_id) s
-        cross join lateral (
-            select o.ctid as id from partitions o where o.queue_id = _queue_id and o.name = u.name limit 1) r
-    where p.ctid = r.id;
-    update shares set turn = turn + cardinality(_names),
-        free_at = free_after(_now, free_at, rate_interval, rate_burst, cardinality(seqs))
-    where queue_id = _queue_id;
+        array_agg(t.name) filter (where t.n < t.wanted)
+    into seqs, short from taken t;
 end $$;
 comment on function take_ready is
     'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
@@ -100,22 +106,30 @@ declare
     _wanted bigint;
 begin
     with sole as materialized (
-        select p.ctid as id, least(p.ready, _max, starts_available(_now, p.free_at, p.rate_interval, p.rate_burst),
+        select p.ctid as id, p.read_at not between _now - 10000000 and _now as is_full, p.from_priority, p.from_run_at, p.from_seq,
+            least(p.ready, _max, starts_available(_now, p.free_at, p.rate_interval, p.rate_burst),
                 case when p.max_running is not null then p.max_running - (
                     select count(*) from leases l where l.queue_id = _queue_id and l.partition = p.name)
                     - case when p.name = '' then _unadopted else 0 end end) as room
         from partitions p where p.queue_id = _queue_id and p.name = _name),
     found as materialized (
         select r.ctid as id, r.priority, r.run_at, r.seq from ready r
-        where r.queue_id = _queue_id and r.partition = _name
+        where r.queue_id = _queue_id and r.partition = _name and (r.priority, r.run_at, r.seq) >= (
+            (select case when s.is_full then -2147483648 else s.from_priority end from sole s),
+            (select case when s.is_full then -9223372036854775808 else s.from_run_at end from sole s),
+            (select s.from_seq from sole s))
         order by r.priority, r.run_at, r.seq limit (select greatest(s.room, 0) from sole s) for update skip locked),
     gone as (
         delete from ready where ctid = any (array(select f.id from found f))),
     served as (
         update partitions p set ready = p.ready - f.n, turn = h.turn + f.n,
             free_at = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, f.n),
-            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, f.n) > _now
-        from sole s, (select count(*) as n from found) f, (select h.turn from shares h where h.queue_id = _queue_id) h
+            is_parked = free_after(_now, p.free_at, p.rate_interval, p.rate_burst, f.n) > _now,
+            read_at = case when s.is_full then _now else p.read_at end,
+            from_priority = f.priority, from_run_at = f.run_at, from_seq = f.seq
+        from sole s,
+            -- None of the jobs that are left sorts before the least values.
+            (select count(*) as n, min(f.priority) as priority, min(f.run_at) as run_at, min(f.seq) as seq from found f) f, (select h.turn from shares h where h.queue_id = _queue_id) h
         where p.ctid = s.id and f.n > 0),
     counted as (
         update shares h set turn = h.turn + f.n,
@@ -176,6 +190,10 @@ begin
                     select t.seqs, t.short into seqs, short from take_ready(_queue_id, _now, _names, _numbers) t;
                 end if;
             end if;
+        end if;
+        if short is not null then
+            -- A transaction may have had a job locked, and have ended without a change.
+            update partitions set read_at = 0 where queue_id = _queue_id and name = any (short);
         end if;
         if '' = any (short) then
             perform count_again(_queue_id);

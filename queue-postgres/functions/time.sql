@@ -32,8 +32,8 @@ begin
             select j.queue_id, j.priority, j.run_at, j.seq, coalesce(j.partition, '') as partition
             from due join jobs j on j.seq = any (array[due.seq])),
         noted as (
-            insert into partition_changes (queue_id, at, position, partition, ready)
-            select queue_id, min(run_at), due_position((array_agg(seq order by run_at, seq))[1]), partition, count(*)
+            insert into partition_changes (queue_id, at, position, partition, ready, priority)
+            select queue_id, min(run_at), due_position((array_agg(seq order by run_at, seq))[1]), partition, count(*), min(priority)
             from found where queue_id = any (_shared) group by queue_id, partition)
         insert into ready (queue_id, priority, run_at, seq, partition)
         select queue_id, priority, run_at, seq, partition from found;

@@ -125,8 +125,8 @@ const PUSH_ONE: &str = "
         select $1, q.id, $3, $4, $5, now, now, $6, $7 from {s}.clock() now, q
         returning seq, queue_id, priority, run_at),
     noted as (
-        insert into {s}.partition_changes (queue_id, at, partition, ready)
-        select new.queue_id, new.run_at, '', 1 from new, q where q.is_shared)
+        insert into {s}.partition_changes (queue_id, at, partition, ready, priority)
+        select new.queue_id, new.run_at, '', 1, new.priority from new, q where q.is_shared)
     insert into {s}.ready select queue_id, priority, run_at, seq from new";
 
 /// The columns of a `JobRecord` as of `{now}`, in the order in which `rows.rs` reads them.

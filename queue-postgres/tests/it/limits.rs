@@ -147,6 +147,47 @@ async fn a_claim_that_meets_a_locked_job_keeps_to_the_limits() -> TestResult {
     Ok(())
 }
 
+/// A claim that steps over a locked job finds it again once it is unlocked, although its scans begin behind the job.
+#[tokio::test]
+async fn a_job_that_was_locked_is_found_again() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    let receipts = queue.push(jobs(&["p"], 3)).await?;
+    run(&mut connection, "begin").await?;
+    let first =
+        format!("select from {schema}.ready where seq = (select min(seq) from {schema}.ready) for update");
+    run(&mut connection, first).await?;
+    let demand = Demand::new("default", 1).lease(HOUR).wait(Duration::ZERO);
+    let mut order = vec![queue.claim(&demand).await?];
+
+    run(&mut connection, "rollback").await?;
+
+    for _ in 0..3 {
+        order.push(queue.claim(&demand).await?);
+    }
+    let order: Vec<_> = order.iter().flatten().map(|job| job.lease.job).collect();
+    let pushed: Vec<_> = receipts.iter().map(|receipt| receipt.id()).collect();
+    assert_eq!(order, [pushed[1], pushed[2], pushed[0]]);
+    Ok(())
+}
+
+/// A job that sorts before those that were taken is next: scans begin before it then.
+#[tokio::test]
+async fn a_job_that_comes_before_those_that_were_taken_is_next() -> TestResult {
+    let (queue, ..) = queue().await?;
+    let job = || NewJob::from(work::new(0)).partition("p");
+    queue.push((0..4).map(|_| job()).collect()).await?;
+    let demand = Demand::new("default", 1).lease(HOUR).wait(Duration::ZERO);
+    let first = queue.claim(&demand).await?.remove(0);
+
+    let urgent = queue.enqueue(job().priority(-5)).await?;
+    assert_eq!(queue.claim(&demand).await?[0].lease.job, urgent.id());
+    queue.enqueue(job()).await?;
+    let id = first.lease.job;
+    queue.settle(vec![Settlement::new(first.lease, Transition::Release)]).await?;
+    assert_eq!(queue.claim(&demand).await?[0].lease.job, id);
+    Ok(())
+}
+
 /// While a queue becomes shared, claims that take it for a plain one are under way, and are counted too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn claims_that_began_before_the_limit_are_counted() -> TestResult {

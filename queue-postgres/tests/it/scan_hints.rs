@@ -123,3 +123,34 @@ async fn claims_do_not_walk_over_the_changes_of_earlier_pushes() -> TestResult {
     assert!((changes..changes * 20).contains(&entries), "{entries} entries were read for {changes} changes");
     Ok(())
 }
+
+/// Each job that is taken from a partition leaves a dead entry behind.
+#[tokio::test]
+async fn claims_do_not_walk_over_the_jobs_that_were_taken_from_a_partition() -> TestResult {
+    const CLAIMS: u32 = 200;
+    // Each number of partitions is served by a statement of its own.
+    for partitions in [1, 2, 40] {
+        let (queue, mut connection, schema) = queue().await?;
+        let job =
+            |number: u32| NewJob::from(work::new(number)).partition(format!("p{}", number % partitions));
+        queue.push((0..CLAIMS * 20).map(job).collect()).await?;
+        let mut reader = open_transaction().await?;
+
+        for _ in 0..CLAIMS {
+            let jobs = queue.claim(&Demand::new("default", 20)).await?;
+            assert_eq!(jobs.len(), 20);
+            let complete = |job: queue_core::Delivery| Settlement::new(job.lease, Transition::complete());
+            queue.settle(jobs.into_iter().map(complete).collect()).await?;
+        }
+
+        drop(queue);
+        let entries = entries_read(&mut connection, &schema, "ready_pkey").await?;
+        run(&mut reader, "rollback").await?;
+        let jobs = i64::from(CLAIMS * 20);
+        assert!(
+            (jobs..jobs * 10).contains(&entries),
+            "{entries} entries were read for {jobs} jobs of {partitions} partitions"
+        );
+    }
+    Ok(())
+}
