@@ -183,6 +183,9 @@ begin
     select 'a job that names a partition is in a shared queue', j.id::text
     from jobs j join queues q on q.id = j.queue_id where j.partition is not null and not q.is_shared
     union all
+    select 'no lease of a partition has a lower turn than its queue says', l.id::text
+    from leases l join shares s on s.queue_id = l.queue_id where l.partition is not null and l.turn < s.lease_turn
+    union all
     -- Those of jobs that name no partition are counted again when they are not right.
     select 'a partition counts its ready jobs', format('%s of queue %s', coalesce(r.partition, c.partition),
         (select q.name from queues q where q.id = coalesce(r.queue_id, c.queue_id)))

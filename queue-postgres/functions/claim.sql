@@ -112,10 +112,10 @@ begin
                         select t.o, j.* from taken t join jobs j on j.seq = any (array[t.seq])),
                     leased as (
                         insert into leases (
-                            id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition)
+                            id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition, turn)
                         select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
                             _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard),
-                            coalesce(f.partition, '')
+                            coalesce(f.partition, ''), (select s.turn from shares s where s.queue_id = request.queue_id)
                         from found f)
                     select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
                         f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,

@@ -3,7 +3,9 @@
 -- The partition with the least load is served next: the number of its running jobs, times 1,000,000, divided by its weight. Of
 -- several, the one with the least turn is served. The caller of these functions has locked the queue's row of `shares`.
 
-create or replace function least_loaded(_queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint)
+create or replace function least_loaded(
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint
+)
 returns table (name text, running bigint, weight integer, room bigint, turn bigint)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -15,7 +17,7 @@ begin
     with busy as materialized (
         select b.partition, sum(b.n)::bigint as running from (
             select l.partition, count(*) as n from leases l
-            where l.queue_id = _queue_id and l.partition is not null group by l.partition
+            where l.queue_id = _queue_id and l.partition is not null and l.turn >= _lease_turn group by l.partition
             union all
             select '', _unadopted where _unadopted > 0) b
         group by b.partition),
@@ -31,11 +33,12 @@ begin
 end $$;
 comment on function least_loaded is
     'Returns the first _max partitions of a queue that may start a job, in the order in which they are served, with the number of '
-    'their running jobs and of those that they may start. _unadopted: the number of leases without a partition. Reads all open '
+    'their running jobs and of those that they may start. _unadopted: the number of leases without a partition. _lease_turn: the '
+    'least turn of the others. Reads all open '
     'partitions and all leases of the queue.';
 
 create or replace function deal(
-    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, out names text[], out numbers integer[]
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint, out names text[], out numbers integer[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -51,7 +54,7 @@ declare
 begin
     select array_agg(l.name), array_agg(l.running), array_agg(l.weight), array_agg(l.room), array_agg(l.turn)
     into _names, _running, _weights, _rooms, _turns
-    from least_loaded(_queue_id, _max, _now, _without, _unadopted) l;
+    from least_loaded(_queue_id, _max, _now, _without, _unadopted, _lease_turn) l;
     if _names is null then
         return;
     end if;

@@ -16,7 +16,9 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     insert into shares (queue_id) values (_queue_id) on conflict (queue_id) do nothing;
-    update leases set partition = '' where ctid = any (array(
+    -- No claim may raise lease_turn beyond the turn of these leases.
+    perform from shares where queue_id = _queue_id for update;
+    update leases set partition = '', turn = (select s.turn from shares s where s.queue_id = _queue_id) where ctid = any (array(
         select ctid from leases where queue_id = _queue_id and partition is null for update skip locked));
     update shares set is_adopted = not exists (select from leases where queue_id = _queue_id and partition is null)
     where queue_id = _queue_id;

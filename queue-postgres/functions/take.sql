@@ -4,9 +4,12 @@
 -- statement chooses, takes and counts them: `take_sole` if only one partition may start jobs, `take_idle` if enough of them have no
 -- running job.
 -- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
+--
+-- The leases of a partition are compared with `_lease_turn` as a row, so that no plan reads them by `leases_by_turn`.
 
 create or replace function take_idle(
-    _queue_id integer, _turn bigint, _first_turn bigint, _max bigint, _now bigint, _without text[], _unadopted bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _turn bigint, _first_turn bigint, _max bigint, _now bigint, _without text[], _unadopted bigint,
+    _lease_turn bigint, out seqs bigint[], out short text[]
 )
 language plpgsql as $$
 begin
@@ -16,7 +19,9 @@ begin
         from partitions p
         where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
             and p.max_running is distinct from 0 and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
-            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
+            and (select true from leases l
+                where l.queue_id = _queue_id and l.partition = p.name and (l.partition, l.turn) >= (p.name, _lease_turn)
+                limit 1) is null
         order by p.turn limit _max),
     heads as materialized (
         select i.id, i.name, i.place, i.is_full, r.* from idle i left join lateral (
@@ -36,7 +41,7 @@ begin
             from_priority = h.priority, from_run_at = h.run_at, from_seq = h.seq
         from heads h where p.ctid = h.id and h.seq is not null),
     counted as (
-        update shares s set turn = s.turn + _max,
+        update shares s set turn = s.turn + _max, lease_turn = _lease_turn,
             free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, h.n)
         from (select count(h.seq) as n from heads h) h
         where s.queue_id = _queue_id and h.n > 0)
@@ -49,7 +54,7 @@ comment on function take_idle is
     'second job of a partition would have a greater load. Returns the same as take_ready(). _without, _unadopted: see deal().';
 
 create or replace function take_ready(
-    _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
+    _queue_id integer, _now bigint, _names text[], _numbers integer[], _lease_turn bigint, out seqs bigint[], out short text[]
 )
 language plpgsql as $$
 begin
@@ -86,7 +91,7 @@ begin
         from taken t cross join (select s.turn from shares s where s.queue_id = _queue_id) s
         where p.ctid = t.id and t.n > 0),
     counted as (
-        update shares s set turn = s.turn + cardinality(_names),
+        update shares s set turn = s.turn + cardinality(_names), lease_turn = _lease_turn,
             free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, t.n)
         from (select sum(t.n)::bigint as n from taken t) t
         where s.queue_id = _queue_id and t.n > 0)
@@ -99,7 +104,7 @@ comment on function take_ready is
     'and the partitions in which fewer unlocked jobs were found than wanted.';
 
 create or replace function take_sole(
-    _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, _lease_turn bigint, out seqs bigint[], out short text[]
 )
 language plpgsql as $$
 declare
@@ -109,7 +114,8 @@ begin
         select p.ctid as id, p.read_at not between _now - 10000000 and _now as is_full, p.from_priority, p.from_run_at, p.from_seq,
             least(p.ready, _max, starts_available(_now, p.free_at, p.rate_interval, p.rate_burst),
                 case when p.max_running is not null then p.max_running - (
-                    select count(*) from leases l where l.queue_id = _queue_id and l.partition = p.name)
+                    select count(*) from leases l
+                    where l.queue_id = _queue_id and l.partition = p.name and (l.partition, l.turn) >= (p.name, _lease_turn))
                     - case when p.name = '' then _unadopted else 0 end end) as room
         from partitions p where p.queue_id = _queue_id and p.name = _name),
     found as materialized (
@@ -132,7 +138,7 @@ begin
             (select count(*) as n, min(f.priority) as priority, min(f.run_at) as run_at, min(f.seq) as seq from found f) f, (select h.turn from shares h where h.queue_id = _queue_id) h
         where p.ctid = s.id and f.n > 0),
     counted as (
-        update shares h set turn = h.turn + f.n,
+        update shares h set turn = h.turn + f.n, lease_turn = _lease_turn,
             free_at = free_after(_now, h.free_at, h.rate_interval, h.rate_burst, f.n)
         from (select count(*) as n from found) f
         where h.queue_id = _queue_id and f.n > 0)
@@ -158,7 +164,11 @@ declare
     _numbers integer[];
 begin
     loop
-        select s.*, o.names as open, o.first_turn as open_turn into _share
+        select s.*, o.names as open, o.first_turn as open_turn, coalesce((
+                select l.turn from leases l
+                where l.queue_id = s.queue_id and l.partition is not null and l.turn >= s.lease_turn
+                order by l.turn limit 1), s.turn) as least_lease_turn
+        into _share
         from shares s cross join lateral (
             select array_agg(l.name) as names, min(l.turn) as first_turn from (
                 select p.name, p.turn from partitions p
@@ -172,7 +182,8 @@ begin
         _room := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
         if _share.max_running is not null and _room > 0 then
             _room := least(_room, _share.max_running - _unadopted
-                - (select count(*) from leases where queue_id = _queue_id and partition is not null));
+                - (select count(*) from leases
+                    where queue_id = _queue_id and partition is not null and turn >= _share.least_lease_turn));
         end if;
         is_over := _room <= 0;
         exit when is_over;
@@ -181,13 +192,17 @@ begin
             update shares set first_turn = coalesce(_share.open_turn, turn) where queue_id = _queue_id;
         end if;
         if cardinality(_share.open) = 1 then
-            select t.seqs, t.short into seqs, short from take_sole(_queue_id, _share.open[1], _room, _now, _unadopted) t;
+            select t.seqs, t.short into seqs, short from take_sole(
+                _queue_id, _share.open[1], _room, _now, _unadopted, _share.least_lease_turn) t;
         elsif cardinality(_share.open) > 1 then
-            select t.seqs, t.short into seqs, short from take_idle(_queue_id, _share.turn, _share.first_turn, _room, _now, _without, _unadopted) t;
+            select t.seqs, t.short into seqs, short from take_idle(
+                _queue_id, _share.turn, _share.first_turn, _room, _now, _without, _unadopted, _share.least_lease_turn) t;
             if seqs is null and short is null then
-                select d.names, d.numbers into _names, _numbers from deal(_queue_id, _room, _now, _without, _unadopted) d;
+                select d.names, d.numbers into _names, _numbers from deal(
+                    _queue_id, _room, _now, _without, _unadopted, _share.least_lease_turn) d;
                 if _names is not null then
-                    select t.seqs, t.short into seqs, short from take_ready(_queue_id, _now, _names, _numbers) t;
+                    select t.seqs, t.short into seqs, short from take_ready(
+                        _queue_id, _now, _names, _numbers, _share.least_lease_turn) t;
                 end if;
             end if;
         end if;

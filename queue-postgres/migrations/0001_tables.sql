@@ -189,11 +189,13 @@ create table leases (
     progress      smallint,
     progress_note text,
     on_discard    text,
-    partition     text    collate "C"
+    partition     text    collate "C",
+    turn          bigint  not null default 0
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
-create index leases_by_partition on leases (queue_id, partition) where partition is not null;
+create index leases_by_partition on leases (queue_id, partition, turn) where partition is not null;
+create index leases_by_turn on leases (queue_id, turn) include (partition) where partition is not null;
 comment on table leases is
     'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
     'jobs.id and not jobs.seq, because workers renew and settle by id, and so without reading jobs.';
@@ -214,8 +216,10 @@ comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on column leases.partition is
     'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
+comment on column leases.turn is 'When a claim of a shared queue took the job, in the numbers of shares.turn.';
 comment on index leases_expiry is 'Finds expired leases.';
-comment on index leases_by_partition is 'Counts the running jobs of a shared queue and of its partitions.';
+comment on index leases_by_partition is 'Counts the running jobs of a partition.';
+comment on index leases_by_turn is 'Counts the running jobs of a shared queue, and finds the one that was taken first.';
 
 create table finished (
     seq           bigint   not null primary key,
@@ -353,6 +357,7 @@ create table shares (
     has_limits    boolean not null default false,
     turn          bigint  not null default 0,
     first_turn    bigint  not null default 0,
+    lease_turn    bigint  not null default 0,
     first_xid     xid8    not null default '0',
     read_at       bigint  not null default 0,
     free_at       bigint  not null default 0,
@@ -367,6 +372,8 @@ comment on column shares.is_adopted is 'Whether each lease of the queue has its 
 comment on column shares.has_limits is 'Whether the queue has a limit.';
 comment on column shares.first_turn is
     'No partition that may start a job now has a lower turn. Scans of partitions_open begin here.';
+comment on column shares.lease_turn is
+    'No lease of a partition has a lower turn. Scans of leases_by_partition and leases_by_turn begin here.';
 comment on column shares.first_xid is
     'No change of an earlier transaction is left or will come. Scans of partition_changes_order begin here.';
 comment on column shares.read_at is 'When a claim last began such a scan at the first change.';

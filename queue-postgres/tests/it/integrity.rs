@@ -39,6 +39,7 @@ async fn each_broken_rule_is_reported() -> TestResult {
         ("insert into results values (99, '1')", "a result belongs to a completed job"),
         ("update finished set attempt = fence + 1", "a job has at most as many attempts as claims"),
         ("update queues set is_shared = false", "a job that names a partition is in a shared queue"),
+        ("update shares set lease_turn = 99", "no lease of a partition has a lower turn than its queue says"),
         ("update partitions set ready = 7", "a partition counts its ready jobs"),
         ("update partition_changes set ready = 7", "a partition counts its ready jobs"),
     ];

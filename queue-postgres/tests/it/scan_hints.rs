@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use queue_core::{
-    BoxError, Demand, JobId, NewJob, Queue as _, QueueError, QueueExt as _, Settlement, Transition,
+    BoxError, Demand, JobId, Limit, NewJob, Queue as _, QueueError, QueueExt as _, QueueLimits, Settlement,
+    Transition,
 };
 use queue_postgres::PostgresQueue;
 use queue_postgres::sqlx::{Connection as _, PgConnection};
@@ -124,13 +125,14 @@ async fn claims_do_not_walk_over_the_changes_of_earlier_pushes() -> TestResult {
     Ok(())
 }
 
-/// Each job that is taken from a partition leaves a dead entry behind.
+/// Each job that is taken from a partition leaves dead entries behind, those of the ready job and of its lease.
 #[tokio::test]
 async fn claims_do_not_walk_over_the_jobs_that_were_taken_from_a_partition() -> TestResult {
     const CLAIMS: u32 = 200;
     // Each number of partitions is served by a statement of its own.
     for partitions in [1, 2, 40] {
         let (queue, mut connection, schema) = queue().await?;
+        queue.declare_limits(&"default".into(), &QueueLimits::each(Limit::running(99))).await?;
         let job =
             |number: u32| NewJob::from(work::new(number)).partition(format!("p{}", number % partitions));
         queue.push((0..CLAIMS * 20).map(job).collect()).await?;
@@ -144,13 +146,20 @@ async fn claims_do_not_walk_over_the_jobs_that_were_taken_from_a_partition() -> 
         }
 
         drop(queue);
-        let entries = entries_read(&mut connection, &schema, "ready_pkey").await?;
-        run(&mut reader, "rollback").await?;
         let jobs = i64::from(CLAIMS * 20);
+        let ready = entries_read(&mut connection, &schema, "ready_pkey").await?;
         assert!(
-            (jobs..jobs * 10).contains(&entries),
-            "{entries} entries were read for {jobs} jobs of {partitions} partitions"
+            (jobs..jobs * 10).contains(&ready),
+            "{ready} ready jobs were read of {jobs} in {partitions} partitions"
         );
+        let by_turn = entries_read(&mut connection, &schema, "leases_by_turn").await?;
+        let by_partition = entries_read(&mut connection, &schema, "leases_by_partition").await?;
+        let leases = by_turn + by_partition;
+        assert!(
+            (1..jobs * 10).contains(&leases),
+            "{leases} leases were read of {jobs} jobs in {partitions} partitions"
+        );
+        run(&mut reader, "rollback").await?;
     }
     Ok(())
 }

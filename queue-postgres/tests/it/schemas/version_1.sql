@@ -189,11 +189,13 @@ create table leases (
     progress      smallint,
     progress_note text,
     on_discard    text,
-    partition     text    collate "C"
+    partition     text    collate "C",
+    turn          bigint  not null default 0
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0,
     vacuum_truncate = false);
 create index leases_expiry on leases (expires_at);
-create index leases_by_partition on leases (queue_id, partition) where partition is not null;
+create index leases_by_partition on leases (queue_id, partition, turn) where partition is not null;
+create index leases_by_turn on leases (queue_id, turn) include (partition) where partition is not null;
 comment on table leases is
     'Executing jobs: each is leased to one worker, until the worker settles it or the lease expires. The primary key is '
     'jobs.id and not jobs.seq, because workers renew and settle by id, and so without reading jobs.';
@@ -214,8 +216,10 @@ comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on column leases.partition is
     'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
+comment on column leases.turn is 'When a claim of a shared queue took the job, in the numbers of shares.turn.';
 comment on index leases_expiry is 'Finds expired leases.';
-comment on index leases_by_partition is 'Counts the running jobs of a shared queue and of its partitions.';
+comment on index leases_by_partition is 'Counts the running jobs of a partition.';
+comment on index leases_by_turn is 'Counts the running jobs of a shared queue, and finds the one that was taken first.';
 
 create table finished (
     seq           bigint   not null primary key,
@@ -353,6 +357,7 @@ create table shares (
     has_limits    boolean not null default false,
     turn          bigint  not null default 0,
     first_turn    bigint  not null default 0,
+    lease_turn    bigint  not null default 0,
     first_xid     xid8    not null default '0',
     read_at       bigint  not null default 0,
     free_at       bigint  not null default 0,
@@ -367,6 +372,8 @@ comment on column shares.is_adopted is 'Whether each lease of the queue has its 
 comment on column shares.has_limits is 'Whether the queue has a limit.';
 comment on column shares.first_turn is
     'No partition that may start a job now has a lower turn. Scans of partitions_open begin here.';
+comment on column shares.lease_turn is
+    'No lease of a partition has a lower turn. Scans of leases_by_partition and leases_by_turn begin here.';
 comment on column shares.first_xid is
     'No change of an earlier transaction is left or will come. Scans of partition_changes_order begin here.';
 comment on column shares.read_at is 'When a claim last began such a scan at the first change.';
@@ -648,6 +655,9 @@ begin
     union all
     select 'a job that names a partition is in a shared queue', j.id::text
     from jobs j join queues q on q.id = j.queue_id where j.partition is not null and not q.is_shared
+    union all
+    select 'no lease of a partition has a lower turn than its queue says', l.id::text
+    from leases l join shares s on s.queue_id = l.queue_id where l.partition is not null and l.turn < s.lease_turn
     union all
     -- Those of jobs that name no partition are counted again when they are not right.
     select 'a partition counts its ready jobs', format('%s of queue %s', coalesce(r.partition, c.partition),
@@ -1022,10 +1032,10 @@ begin
                         select t.o, j.* from taken t join jobs j on j.seq = any (array[t.seq])),
                     leased as (
                         insert into leases (
-                            id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition)
+                            id, expires_at, seq, fence, attempt, claimed_at, queue_id, worker_id, name, on_discard, partition, turn)
                         select f.id, _expires_at, f.seq, f.fence + 1, f.attempt + 1,
                             _now, f.queue_id, request.worker_id, f.name, coalesce(f.on_discard, request.on_discard),
-                            coalesce(f.partition, '')
+                            coalesce(f.partition, ''), (select s.turn from shares s where s.queue_id = request.queue_id)
                         from found f)
                     select request.claim, request.idx, f.id, f.fence + 1, f.attempt + 1, f.max_attempts, f.priority, f.pushed_at,
                         f.run_at, f.seq, _expires_at, f.name, f.payload, f.meta,
@@ -1103,7 +1113,9 @@ comment on function claim is
 -- The partition with the least load is served next: the number of its running jobs, times 1,000,000, divided by its weight. Of
 -- several, the one with the least turn is served. The caller of these functions has locked the queue's row of `shares`.
 
-create or replace function least_loaded(_queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint)
+create or replace function least_loaded(
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint
+)
 returns table (name text, running bigint, weight integer, room bigint, turn bigint)
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1115,7 +1127,7 @@ begin
     with busy as materialized (
         select b.partition, sum(b.n)::bigint as running from (
             select l.partition, count(*) as n from leases l
-            where l.queue_id = _queue_id and l.partition is not null group by l.partition
+            where l.queue_id = _queue_id and l.partition is not null and l.turn >= _lease_turn group by l.partition
             union all
             select '', _unadopted where _unadopted > 0) b
         group by b.partition),
@@ -1131,11 +1143,12 @@ begin
 end $$;
 comment on function least_loaded is
     'Returns the first _max partitions of a queue that may start a job, in the order in which they are served, with the number of '
-    'their running jobs and of those that they may start. _unadopted: the number of leases without a partition. Reads all open '
+    'their running jobs and of those that they may start. _unadopted: the number of leases without a partition. _lease_turn: the '
+    'least turn of the others. Reads all open '
     'partitions and all leases of the queue.';
 
 create or replace function deal(
-    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, out names text[], out numbers integer[]
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint, out names text[], out numbers integer[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1151,7 +1164,7 @@ declare
 begin
     select array_agg(l.name), array_agg(l.running), array_agg(l.weight), array_agg(l.room), array_agg(l.turn)
     into _names, _running, _weights, _rooms, _turns
-    from least_loaded(_queue_id, _max, _now, _without, _unadopted) l;
+    from least_loaded(_queue_id, _max, _now, _without, _unadopted, _lease_turn) l;
     if _names is null then
         return;
     end if;
@@ -2555,7 +2568,9 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     insert into shares (queue_id) values (_queue_id) on conflict (queue_id) do nothing;
-    update leases set partition = '' where ctid = any (array(
+    -- No claim may raise lease_turn beyond the turn of these leases.
+    perform from shares where queue_id = _queue_id for update;
+    update leases set partition = '', turn = (select s.turn from shares s where s.queue_id = _queue_id) where ctid = any (array(
         select ctid from leases where queue_id = _queue_id and partition is null for update skip locked));
     update shares set is_adopted = not exists (select from leases where queue_id = _queue_id and partition is null)
     where queue_id = _queue_id;
@@ -2841,9 +2856,12 @@ comment on function summary is
 -- statement chooses, takes and counts them: `take_sole` if only one partition may start jobs, `take_idle` if enough of them have no
 -- running job.
 -- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
+--
+-- The leases of a partition are compared with `_lease_turn` as a row, so that no plan reads them by `leases_by_turn`.
 
 create or replace function take_idle(
-    _queue_id integer, _turn bigint, _first_turn bigint, _max bigint, _now bigint, _without text[], _unadopted bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _turn bigint, _first_turn bigint, _max bigint, _now bigint, _without text[], _unadopted bigint,
+    _lease_turn bigint, out seqs bigint[], out short text[]
 )
 language plpgsql as $$
 begin
@@ -2853,7 +2871,9 @@ begin
         from partitions p
         where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
             and p.max_running is distinct from 0 and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
-            and (select true from leases l where l.queue_id = _queue_id and l.partition = p.name limit 1) is null
+            and (select true from leases l
+                where l.queue_id = _queue_id and l.partition = p.name and (l.partition, l.turn) >= (p.name, _lease_turn)
+                limit 1) is null
         order by p.turn limit _max),
     heads as materialized (
         select i.id, i.name, i.place, i.is_full, r.* from idle i left join lateral (
@@ -2873,7 +2893,7 @@ begin
             from_priority = h.priority, from_run_at = h.run_at, from_seq = h.seq
         from heads h where p.ctid = h.id and h.seq is not null),
     counted as (
-        update shares s set turn = s.turn + _max,
+        update shares s set turn = s.turn + _max, lease_turn = _lease_turn,
             free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, h.n)
         from (select count(h.seq) as n from heads h) h
         where s.queue_id = _queue_id and h.n > 0)
@@ -2886,7 +2906,7 @@ comment on function take_idle is
     'second job of a partition would have a greater load. Returns the same as take_ready(). _without, _unadopted: see deal().';
 
 create or replace function take_ready(
-    _queue_id integer, _now bigint, _names text[], _numbers integer[], out seqs bigint[], out short text[]
+    _queue_id integer, _now bigint, _names text[], _numbers integer[], _lease_turn bigint, out seqs bigint[], out short text[]
 )
 language plpgsql as $$
 begin
@@ -2923,7 +2943,7 @@ begin
         from taken t cross join (select s.turn from shares s where s.queue_id = _queue_id) s
         where p.ctid = t.id and t.n > 0),
     counted as (
-        update shares s set turn = s.turn + cardinality(_names),
+        update shares s set turn = s.turn + cardinality(_names), lease_turn = _lease_turn,
             free_at = free_after(_now, s.free_at, s.rate_interval, s.rate_burst, t.n)
         from (select sum(t.n)::bigint as n from taken t) t
         where s.queue_id = _queue_id and t.n > 0)
@@ -2936,7 +2956,7 @@ comment on function take_ready is
     'and the partitions in which fewer unlocked jobs were found than wanted.';
 
 create or replace function take_sole(
-    _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, _lease_turn bigint, out seqs bigint[], out short text[]
 )
 language plpgsql as $$
 declare
@@ -2946,7 +2966,8 @@ begin
         select p.ctid as id, p.read_at not between _now - 10000000 and _now as is_full, p.from_priority, p.from_run_at, p.from_seq,
             least(p.ready, _max, starts_available(_now, p.free_at, p.rate_interval, p.rate_burst),
                 case when p.max_running is not null then p.max_running - (
-                    select count(*) from leases l where l.queue_id = _queue_id and l.partition = p.name)
+                    select count(*) from leases l
+                    where l.queue_id = _queue_id and l.partition = p.name and (l.partition, l.turn) >= (p.name, _lease_turn))
                     - case when p.name = '' then _unadopted else 0 end end) as room
         from partitions p where p.queue_id = _queue_id and p.name = _name),
     found as materialized (
@@ -2969,7 +2990,7 @@ begin
             (select count(*) as n, min(f.priority) as priority, min(f.run_at) as run_at, min(f.seq) as seq from found f) f, (select h.turn from shares h where h.queue_id = _queue_id) h
         where p.ctid = s.id and f.n > 0),
     counted as (
-        update shares h set turn = h.turn + f.n,
+        update shares h set turn = h.turn + f.n, lease_turn = _lease_turn,
             free_at = free_after(_now, h.free_at, h.rate_interval, h.rate_burst, f.n)
         from (select count(*) as n from found) f
         where h.queue_id = _queue_id and f.n > 0)
@@ -2995,7 +3016,11 @@ declare
     _numbers integer[];
 begin
     loop
-        select s.*, o.names as open, o.first_turn as open_turn into _share
+        select s.*, o.names as open, o.first_turn as open_turn, coalesce((
+                select l.turn from leases l
+                where l.queue_id = s.queue_id and l.partition is not null and l.turn >= s.lease_turn
+                order by l.turn limit 1), s.turn) as least_lease_turn
+        into _share
         from shares s cross join lateral (
             select array_agg(l.name) as names, min(l.turn) as first_turn from (
                 select p.name, p.turn from partitions p
@@ -3009,7 +3034,8 @@ begin
         _room := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
         if _share.max_running is not null and _room > 0 then
             _room := least(_room, _share.max_running - _unadopted
-                - (select count(*) from leases where queue_id = _queue_id and partition is not null));
+                - (select count(*) from leases
+                    where queue_id = _queue_id and partition is not null and turn >= _share.least_lease_turn));
         end if;
         is_over := _room <= 0;
         exit when is_over;
@@ -3018,13 +3044,17 @@ begin
             update shares set first_turn = coalesce(_share.open_turn, turn) where queue_id = _queue_id;
         end if;
         if cardinality(_share.open) = 1 then
-            select t.seqs, t.short into seqs, short from take_sole(_queue_id, _share.open[1], _room, _now, _unadopted) t;
+            select t.seqs, t.short into seqs, short from take_sole(
+                _queue_id, _share.open[1], _room, _now, _unadopted, _share.least_lease_turn) t;
         elsif cardinality(_share.open) > 1 then
-            select t.seqs, t.short into seqs, short from take_idle(_queue_id, _share.turn, _share.first_turn, _room, _now, _without, _unadopted) t;
+            select t.seqs, t.short into seqs, short from take_idle(
+                _queue_id, _share.turn, _share.first_turn, _room, _now, _without, _unadopted, _share.least_lease_turn) t;
             if seqs is null and short is null then
-                select d.names, d.numbers into _names, _numbers from deal(_queue_id, _room, _now, _without, _unadopted) d;
+                select d.names, d.numbers into _names, _numbers from deal(
+                    _queue_id, _room, _now, _without, _unadopted, _share.least_lease_turn) d;
                 if _names is not null then
-                    select t.seqs, t.short into seqs, short from take_ready(_queue_id, _now, _names, _numbers) t;
+                    select t.seqs, t.short into seqs, short from take_ready(
+                        _queue_id, _now, _names, _numbers, _share.least_lease_turn) t;
                 end if;
             end if;
         end if;
