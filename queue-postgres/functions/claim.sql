@@ -26,8 +26,10 @@ declare
     _next record;
     _discarded text[];
     _is_locked boolean := false;
+    _seen integer[];
     _shared integer[];
     _drained integer[] := '{}';
+    _has_limits boolean;
     _room integer;
     _seqs bigint[];
     _short text[];
@@ -36,9 +38,11 @@ declare
     _starts bigint;
 begin
     -- Until this claim ends, no other one counts the leases of queues that are plain ones: see `shares.sql`.
-    _shared := array(
-        select q.id from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q
-        where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null);
+    select coalesce(array_agg(q.id), '{}'),
+        coalesce(array_agg(q.id) filter (
+            where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null), '{}')
+    into _seen, _shared
+    from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q;
     if _shared <> '{}' then
         _is_locked := true;
         _shared := lock_shares(_queues, _shared);
@@ -53,27 +57,25 @@ begin
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
     if _is_locked then
-        -- Mostly, there is nothing to add.
+        -- `fold` is called only if there are changes, a partition to open or to count again, or a full read is due.
         perform fold(q.id, _now) from queues q join shares s on s.queue_id = q.id
         where q.id = any (_shared) and not q.paused and (
-            s.read_at <= _now - 10000000
+            s.read_at not between _now - 10000000 and _now
             or (select true from partition_changes c where c.queue_id = q.id and c.xid >= s.first_xid limit 1)
             or (select true from partitions p
                 where p.queue_id = q.id and p.ready > 0 and p.is_parked and p.free_at <= _now limit 1)
-            or ((select true from partitions p where p.queue_id = q.id and p.name = '' and p.ready <= 0 limit 1)
-                and (select true from ready r where r.queue_id = q.id and r.partition = '' limit 1)));
+            or is_count_wrong(q.id, _now));
     end if;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared, s.has_limits
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared
         from unnest(
                 _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers,
                 _startable)
                 with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, startable, o)
             join queues q on q.name = a.queue and not q.paused
             left join workers w on w.name = a.worker
-            left join shares s on s.queue_id = q.id
         order by a.o
     loop
         if request.claim <> current then
@@ -91,10 +93,13 @@ begin
             _now := clock();
             perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
         end if;
+        -- It was created after the first statement, so neither its share nor its advisory lock is held.
+        continue when not request.queue_id = any (_seen || _shared);
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         if request.queue_id = any (_shared) then
             _room := remaining;
-            if request.has_limits and request.startable is not null then
+            _has_limits := (select s.has_limits from shares s where s.queue_id = request.queue_id);
+            if _has_limits and request.startable is not null then
                 _room := least(request.startable, request.max) - (request.max - remaining);
             end if;
             continue when _room <= 0 or request.queue_id = any (_drained);
@@ -183,7 +188,8 @@ comment on function claim is
     'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
-    '_from_expiry in leases. _workers has the worker of each claim, or null; _startable, the maximum number of jobs that it takes from a queue with limits, or null. '
+    '_from_expiry in leases. _workers has the worker of each claim, or null; _startable, the maximum number of jobs '
+    'that it takes from a queue with limits, or null. '
     'Returns a row for each leased job, with the number of its claim and the index from 0 of its '
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '

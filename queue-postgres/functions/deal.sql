@@ -14,10 +14,13 @@ set enable_nestloop = off set enable_hashjoin = on set jit = off set plan_cache_
 begin
     -- No nested loop: with many running jobs, it would look up each of their partitions.
     return query
-    with busy as materialized (
+    with live as materialized (
+        -- The order makes the plan begin at _lease_turn in leases_by_turn.
+        select l.partition from leases l
+        where l.queue_id = _queue_id and l.partition is not null and l.turn >= _lease_turn order by l.turn),
+    busy as materialized (
         select b.partition, sum(b.n)::bigint as running from (
-            select l.partition, count(*) as n from leases l
-            where l.queue_id = _queue_id and l.partition is not null and l.turn >= _lease_turn group by l.partition
+            select l.partition, count(*) as n from live l group by l.partition
             union all
             select '', _unadopted where _unadopted > 0) b
         group by b.partition),
@@ -34,11 +37,11 @@ end $$;
 comment on function least_loaded is
     'Returns the first _max partitions of a queue that may start a job, in the order in which they are served, with the number of '
     'their running jobs and of those that they may start. _unadopted: the number of leases without a partition. _lease_turn: the '
-    'least turn of the others. Reads all open '
-    'partitions and all leases of the queue.';
+    'lowest turn of the other leases. Reads all open partitions and all leases of the queue.';
 
 create or replace function deal(
-    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint, out names text[], out numbers integer[]
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint,
+    out names text[], out numbers integer[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -79,4 +82,4 @@ begin
 end $$;
 comment on function deal is
     'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
-    'has been named up to there. Partitions in _without start none. _unadopted: see least_loaded().';
+    'has been named up to there. Partitions in _without start none. _unadopted, _lease_turn: see least_loaded().';

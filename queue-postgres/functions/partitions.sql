@@ -35,7 +35,7 @@ begin
 end $$;
 comment on function note_ready is
     'Notes that the number of ready jobs of a partition has changed, if the queue is shared. _partition: null for jobs that name '
-    'none. _priority: that of a job whose run_at is _at.';
+    'none. _priority: that of the job; null if its run_at may be before _at.';
 
 create or replace function note_due(_queue_id integer, _partition text, _due bigint, _seq bigint) returns void
 language plpgsql

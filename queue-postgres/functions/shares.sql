@@ -1,6 +1,7 @@
 -- The shares of queues: how claims lock them, and how the changes of others are added to the partitions.
 --
--- `claim` calls `lock_shares`, then `fold` and `take_shares` for each shared queue.
+-- `claim` calls `lock_shares`, then `fold` and `take_shares` for each shared queue. Functions without settings run under the search path
+-- and the planner's options of `claim`.
 --
 -- Locks: a claim of a plain queue holds the queue's advisory lock shared, and a change of the limits of a queue holds it
 -- alone. So no claim that takes the queue for a plain one is under way once the queue has a limit, and each lease is counted.
@@ -16,7 +17,7 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     insert into shares (queue_id) values (_queue_id) on conflict (queue_id) do nothing;
-    -- No claim may raise lease_turn beyond the turn of these leases.
+    -- Until the leases below are committed, no claim raises lease_turn above their turn.
     perform from shares where queue_id = _queue_id for update;
     update leases set partition = '', turn = (select s.turn from shares s where s.queue_id = _queue_id) where ctid = any (array(
         select ctid from leases where queue_id = _queue_id and partition is null for update skip locked));
@@ -83,12 +84,13 @@ declare
     _may_open boolean;
     _is_wrong boolean;
 begin
-    select turn, first_xid, read_at <= _now - 10000000 into _turn, _first_xid, _is_full from shares where queue_id = _queue_id;
+    select turn, first_xid, read_at not between _now - 10000000 and _now
+    into _turn, _first_xid, _is_full from shares where queue_id = _queue_id;
     if _is_full then
-        -- A schema that was restored in another server has changes of lower transactions.
+        -- In a schema that was restored on another server, new changes may have lower transaction ids than old ones.
         _first_xid := '0';
     end if;
-    -- Before the changes are read: whatever an earlier transaction changed is among them.
+    -- Read before the changes: those of all earlier transactions are visible to the next statement.
     _next_xid := pg_snapshot_xmin(pg_current_snapshot());
     if exists (select from partition_changes where queue_id = _queue_id and xid >= _first_xid) then
         select * into _each from terms_of(_queue_id, 1, '');
@@ -105,8 +107,11 @@ begin
         before as materialized (
             -- The limit counts if the partition is new.
             select n.name, p.ready, p.turn, p.free_at,
-                -- A job may sort before those that were taken.
-                case when n.is_old or (n.priority, n.at) <= (p.from_priority, p.from_run_at) then 0 else p.read_at end as read_at,
+                -- None of the new jobs may sort before the position.
+                case when n.is_old then 0 else p.read_at end as read_at,
+                case when c.is_lower then n.priority else p.from_priority end as from_priority,
+                case when c.is_lower then n.at else p.from_run_at end as from_run_at,
+                case when c.is_lower then 0 else p.from_seq end as from_seq,
                 n.ready as change, n.hold, n.places, n.changes, n.sums,
                 case when l.is_found then l.max_running else _each.max_running end as max_running,
                 case when l.is_found then l.rate_interval else _each.rate_interval end as rate_interval,
@@ -120,6 +125,8 @@ begin
                 from ordered o group by o.partition) n
                 left join lateral (
                     select * from partitions p where p.queue_id = _queue_id and p.name = n.name limit 1) p on true
+                cross join lateral (
+                    select (n.priority, n.at) <= (p.from_priority, p.from_run_at) as is_lower) c
                 left join lateral (
                     select * from terms_of(_queue_id, 2, n.name) where _has_own and p.name is null) l on true),
         after as (
@@ -131,13 +138,15 @@ begin
             from before b),
         stored as (
             insert into partitions (
-                queue_id, name, ready, turn, free_at, is_parked, max_running, rate_interval, rate_burst, weight, read_at)
+                queue_id, name, ready, turn, free_at, is_parked, max_running, rate_interval, rate_burst, weight, read_at,
+                from_priority, from_run_at, from_seq)
             select _queue_id, a.name, coalesce(a.ready, 0) + a.change, coalesce(_turn + a.turned, a.turn, 0), a.new_free_at,
                 a.new_free_at > _now, a.max_running, a.rate_interval, a.rate_burst, a.weight,
-                coalesce(a.read_at, 0)
+                coalesce(a.read_at, 0), coalesce(a.from_priority, 0), coalesce(a.from_run_at, 0), coalesce(a.from_seq, 0)
             from after a
             on conflict (queue_id, name) do update set ready = excluded.ready, turn = excluded.turn, free_at = excluded.free_at,
-                is_parked = excluded.is_parked, read_at = excluded.read_at
+                is_parked = excluded.is_parked, read_at = excluded.read_at, from_priority = excluded.from_priority,
+                from_run_at = excluded.from_run_at, from_seq = excluded.from_seq
             returning turn, ready, is_parked)
         select (select count(*) from ordered), (select min(s.turn) from stored s where s.ready > 0 and not s.is_parked)
         into _count, _opened;
@@ -150,9 +159,7 @@ begin
     end if;
     select exists (
             select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now),
-        -- A push that began before the queue became shared has noted nothing.
-        exists (select from partitions p where p.queue_id = _queue_id and p.name = '' and p.ready <= 0)
-            and exists (select from ready r where r.queue_id = _queue_id and r.partition = '')
+        is_count_wrong(_queue_id, _now)
     into _may_open, _is_wrong;
     if _may_open then
         with opened as (
@@ -169,6 +176,21 @@ end $$;
 comment on function fold is
     'Adds changes of a queue to its partitions, at most 10,000, and opens the partitions whose instants have come. Returns whether '
     'there may be more changes. The caller has locked the queue''s row of shares.';
+
+create or replace function is_count_wrong(_queue_id integer, _now bigint) returns boolean
+language plpgsql as $$
+begin
+    return exists (
+        select from partitions p
+        where p.queue_id = _queue_id and p.name = '' and p.ready <= 0
+            and (select true from ready r where r.queue_id = p.queue_id and r.partition = '' and (r.priority, r.run_at, r.seq) >= (
+                case when p.read_at between _now - 10000000 and _now then p.from_priority else -2147483648 end,
+                case when p.read_at between _now - 10000000 and _now then p.from_run_at else -9223372036854775808 end, p.from_seq)
+                limit 1));
+end $$;
+comment on function is_count_wrong is
+    'Returns whether there are ready jobs that name no partition, although the count is zero: a push that began before the queue became '
+    'shared has noted nothing.';
 
 create or replace function count_again(_queue_id integer) returns void
 language plpgsql

@@ -1,7 +1,7 @@
 -- The clock, and what happens when time passes.
 --
 -- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
--- next claim is worthwhile.
+-- next claim is worthwhile. `next_wakeup` runs under the search path and the planner's options of `claim`.
 --
 -- The functions that change jobs join a set of rows `s` to a table `t` by `t.x = any (array[s.x])`, not by `t.x = s.x`. After a
 -- vacuum of an empty table, the planner expects one row in that table, however many rows it has soon. With `t.x = s.x`, the plan

@@ -216,7 +216,7 @@ comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on column leases.partition is
     'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
-comment on column leases.turn is 'When a claim of a shared queue took the job, in the numbers of shares.turn.';
+comment on column leases.turn is 'When a claim of a shared queue took the job, or when the queue became shared, in the numbers of shares.turn. Zero before that.';
 comment on index leases_expiry is 'Finds expired leases.';
 comment on index leases_by_partition is 'Counts the running jobs of a partition.';
 comment on index leases_by_turn is 'Counts the running jobs of a shared queue, and finds the one that was taken first.';
@@ -373,10 +373,10 @@ comment on column shares.has_limits is 'Whether the queue has a limit.';
 comment on column shares.first_turn is
     'No partition that may start a job now has a lower turn. Scans of partitions_open begin here.';
 comment on column shares.lease_turn is
-    'No lease of a partition has a lower turn. Scans of leases_by_partition and leases_by_turn begin here.';
+    'No lease of the queue that has a partition has a lower turn. Scans of leases_by_partition and leases_by_turn begin here.';
 comment on column shares.first_xid is
-    'No change of an earlier transaction is left or will come. Scans of partition_changes_order begin here.';
-comment on column shares.read_at is 'When a claim last began such a scan at the first change.';
+    'All changes of transactions with lower ids have been added to partitions. Scans of partition_changes_order begin here.';
+comment on column shares.read_at is 'When a claim last read all of partition_changes_order, as one does every 10 s.';
 comment on column shares.turn is 'Last number in the order in which partitions were served or came to have a ready job.';
 comment on column shares.free_at is 'When the next job of the queue may start, by the rate of the queue as a whole.';
 comment on column shares.max_running is 'Maximum number of running jobs of the queue as a whole; null for no limit.';
@@ -417,10 +417,12 @@ comment on column partitions.rate_interval is 'Microseconds between two of its s
 comment on column partitions.rate_burst is 'Number of its jobs that may start at once after a pause; null without a limit on starts.';
 comment on column partitions.weight is 'Its share of the workers.';
 comment on column partitions.read_at is
-    'When a claim last began a scan of ready_pkey at its first entry. For 10 s after that, scans begin at the position in the next columns.';
-comment on column partitions.from_priority is 'Priority of a job that was taken; no ready job sorts before that job.';
-comment on column partitions.from_run_at is 'Its jobs.run_at.';
-comment on column partitions.from_seq is 'Its jobs.seq.';
+    'When a claim last read ready_pkey from the first entry of the partition. For 10 s after that, scans begin at from_priority, '
+    'from_run_at and from_seq. Zero if the next scan is to read all entries.';
+comment on column partitions.from_priority is
+    'With the next two columns: the position before which no job is ready, apart from jobs that were locked when it was set.';
+comment on column partitions.from_run_at is 'The ready.run_at of that position.';
+comment on column partitions.from_seq is 'The ready.seq of that position.';
 comment on index partitions_open is 'Finds the partition that has waited longest.';
 comment on index partitions_parked is 'Finds the partition whose next job may start first.';
 
@@ -445,7 +447,7 @@ comment on column partition_changes.position is
 comment on column partition_changes.partition is 'The partition: partitions.name.';
 comment on column partition_changes.ready is 'By how many the number of ready jobs changed.';
 comment on column partition_changes.priority is
-    'The least priority of the jobs that became ready, if none of them has an earlier run_at than at; null if that is not known.';
+    'The lowest priority number of the jobs that became ready; null if one of them may have a run_at before at.';
 comment on column partition_changes.hold_until is 'Until when a throttled job holds the partition; null for no hold.';
 comment on index partition_changes_order is 'Finds the changes of a queue in their order.';
 

@@ -8,9 +8,9 @@ use queue_core::{
     QueueLimits, QueueName, Settlement, Timestamp, Transition,
 };
 use queue_postgres::PostgresQueue;
-use queue_postgres::sqlx::{self, AssertSqlSafe, PgConnection};
+use queue_postgres::sqlx::{self, AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::fixture::{NEVER, TestResult, number, queue, run, schema, without_pruning, work};
+use crate::fixture::{NEVER, TestResult, number, queue, run, schema, url, without_pruning, work};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -161,7 +161,7 @@ async fn a_job_that_was_locked_is_found_again() -> TestResult {
 
     run(&mut connection, "rollback").await?;
 
-    for _ in 0..3 {
+    for _ in 0..2 {
         order.push(queue.claim(&demand).await?);
     }
     let order: Vec<_> = order.iter().flatten().map(|job| job.lease.job).collect();
@@ -185,6 +185,36 @@ async fn a_job_that_comes_before_those_that_were_taken_is_next() -> TestResult {
     let id = first.lease.job;
     queue.settle(vec![Settlement::new(first.lease, Transition::Release)]).await?;
     assert_eq!(queue.claim(&demand).await?[0].lease.job, id);
+    Ok(())
+}
+
+/// A claim has locked neither the share of a queue that did not exist when it began nor its advisory lock.
+#[tokio::test]
+async fn a_queue_that_is_created_during_a_claim_keeps_its_limit() -> TestResult {
+    let (queue, mut connection, schema) = queue().await?;
+    queue.declare_limits(&default(), &QueueLimits::total(Limit::running(9))).await?;
+    queue.push(jobs(&[""], 1)).await?;
+    let mut locked = PgConnection::connect(&url()).await?;
+    run(&mut locked, format!("begin; select from {schema}.shares for update")).await?;
+    let late = QueueName::from("late");
+    let demand = Demand::of([default(), late.clone()], 9).lease(HOUR).wait(Duration::ZERO);
+    let claim = tokio::spawn({
+        let (queue, demand) = (queue.clone(), demand.clone());
+        async move { queue.claim(&demand).await }
+    });
+    let blocked = format!(
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%{schema}%claim(%'"
+    );
+    while number(&mut connection, &blocked).await? == 0 {}
+
+    queue.declare_limits(&late, &QueueLimits::total(Limit::running(1))).await?;
+    queue.push((0..3).map(|number| NewJob::from(work::new(number)).queue("late")).collect()).await?;
+    run(&mut locked, "rollback").await?;
+
+    let first = claim.await??;
+    let second = queue.claim(&demand).await?;
+    let ran = first.iter().chain(&second).filter(|job| job.queue == late).count();
+    assert_eq!((first.len() + second.len(), ran), (2, 1));
     Ok(())
 }
 

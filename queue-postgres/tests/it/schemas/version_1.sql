@@ -216,7 +216,7 @@ comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on column leases.partition is
     'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
-comment on column leases.turn is 'When a claim of a shared queue took the job, in the numbers of shares.turn.';
+comment on column leases.turn is 'When a claim of a shared queue took the job, or when the queue became shared, in the numbers of shares.turn. Zero before that.';
 comment on index leases_expiry is 'Finds expired leases.';
 comment on index leases_by_partition is 'Counts the running jobs of a partition.';
 comment on index leases_by_turn is 'Counts the running jobs of a shared queue, and finds the one that was taken first.';
@@ -373,10 +373,10 @@ comment on column shares.has_limits is 'Whether the queue has a limit.';
 comment on column shares.first_turn is
     'No partition that may start a job now has a lower turn. Scans of partitions_open begin here.';
 comment on column shares.lease_turn is
-    'No lease of a partition has a lower turn. Scans of leases_by_partition and leases_by_turn begin here.';
+    'No lease of the queue that has a partition has a lower turn. Scans of leases_by_partition and leases_by_turn begin here.';
 comment on column shares.first_xid is
-    'No change of an earlier transaction is left or will come. Scans of partition_changes_order begin here.';
-comment on column shares.read_at is 'When a claim last began such a scan at the first change.';
+    'All changes of transactions with lower ids have been added to partitions. Scans of partition_changes_order begin here.';
+comment on column shares.read_at is 'When a claim last read all of partition_changes_order, as one does every 10 s.';
 comment on column shares.turn is 'Last number in the order in which partitions were served or came to have a ready job.';
 comment on column shares.free_at is 'When the next job of the queue may start, by the rate of the queue as a whole.';
 comment on column shares.max_running is 'Maximum number of running jobs of the queue as a whole; null for no limit.';
@@ -417,10 +417,12 @@ comment on column partitions.rate_interval is 'Microseconds between two of its s
 comment on column partitions.rate_burst is 'Number of its jobs that may start at once after a pause; null without a limit on starts.';
 comment on column partitions.weight is 'Its share of the workers.';
 comment on column partitions.read_at is
-    'When a claim last began a scan of ready_pkey at its first entry. For 10 s after that, scans begin at the position in the next columns.';
-comment on column partitions.from_priority is 'Priority of a job that was taken; no ready job sorts before that job.';
-comment on column partitions.from_run_at is 'Its jobs.run_at.';
-comment on column partitions.from_seq is 'Its jobs.seq.';
+    'When a claim last read ready_pkey from the first entry of the partition. For 10 s after that, scans begin at from_priority, '
+    'from_run_at and from_seq. Zero if the next scan is to read all entries.';
+comment on column partitions.from_priority is
+    'With the next two columns: the position before which no job is ready, apart from jobs that were locked when it was set.';
+comment on column partitions.from_run_at is 'The ready.run_at of that position.';
+comment on column partitions.from_seq is 'The ready.seq of that position.';
 comment on index partitions_open is 'Finds the partition that has waited longest.';
 comment on index partitions_parked is 'Finds the partition whose next job may start first.';
 
@@ -445,7 +447,7 @@ comment on column partition_changes.position is
 comment on column partition_changes.partition is 'The partition: partitions.name.';
 comment on column partition_changes.ready is 'By how many the number of ready jobs changed.';
 comment on column partition_changes.priority is
-    'The least priority of the jobs that became ready, if none of them has an earlier run_at than at; null if that is not known.';
+    'The lowest priority number of the jobs that became ready; null if one of them may have a run_at before at.';
 comment on column partition_changes.hold_until is 'Until when a throttled job holds the partition; null for no hold.';
 comment on index partition_changes_order is 'Finds the changes of a queue in their order.';
 
@@ -946,8 +948,10 @@ declare
     _next record;
     _discarded text[];
     _is_locked boolean := false;
+    _seen integer[];
     _shared integer[];
     _drained integer[] := '{}';
+    _has_limits boolean;
     _room integer;
     _seqs bigint[];
     _short text[];
@@ -956,9 +960,11 @@ declare
     _starts bigint;
 begin
     -- Until this claim ends, no other one counts the leases of queues that are plain ones: see `shares.sql`.
-    _shared := array(
-        select q.id from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q
-        where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null);
+    select coalesce(array_agg(q.id), '{}'),
+        coalesce(array_agg(q.id) filter (
+            where q.is_shared or pg_advisory_xact_lock_shared(share_lock(q.id)) is null), '{}')
+    into _seen, _shared
+    from (select q.id, q.is_shared from queues q where q.name = any (_queues) order by q.id) q;
     if _shared <> '{}' then
         _is_locked := true;
         _shared := lock_shares(_queues, _shared);
@@ -973,27 +979,25 @@ begin
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
     if _is_locked then
-        -- Mostly, there is nothing to add.
+        -- `fold` is called only if there are changes, a partition to open or to count again, or a full read is due.
         perform fold(q.id, _now) from queues q join shares s on s.queue_id = q.id
         where q.id = any (_shared) and not q.paused and (
-            s.read_at <= _now - 10000000
+            s.read_at not between _now - 10000000 and _now
             or (select true from partition_changes c where c.queue_id = q.id and c.xid >= s.first_xid limit 1)
             or (select true from partitions p
                 where p.queue_id = q.id and p.ready > 0 and p.is_parked and p.free_at <= _now limit 1)
-            or ((select true from partitions p where p.queue_id = q.id and p.name = '' and p.ready <= 0 limit 1)
-                and (select true from ready r where r.queue_id = q.id and r.partition = '' limit 1)));
+            or is_count_wrong(q.id, _now));
     end if;
     for request in
         select a.claim, q.id as queue_id, a.max, a.length, (a.o - 1)::integer as idx,
             coalesce(a.priority, -2147483648) as priority, coalesce(a.run_at, -9223372036854775808) as run_at,
-            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared, s.has_limits
+            coalesce(a.seq, 0) as seq, a.on_discard, a.worker, w.id as worker_id, a.startable, q.is_shared
         from unnest(
                 _claims, _queues, _limits, _lease_lengths, _from_priorities, _from_run_ats, _from_seqs, _on_discards, _workers,
                 _startable)
                 with ordinality a (claim, queue, max, length, priority, run_at, seq, on_discard, worker, startable, o)
             join queues q on q.name = a.queue and not q.paused
             left join workers w on w.name = a.worker
-            left join shares s on s.queue_id = q.id
         order by a.o
     loop
         if request.claim <> current then
@@ -1011,10 +1015,13 @@ begin
             _now := clock();
             perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
         end if;
+        -- It was created after the first statement, so neither its share nor its advisory lock is held.
+        continue when not request.queue_id = any (_seen || _shared);
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         if request.queue_id = any (_shared) then
             _room := remaining;
-            if request.has_limits and request.startable is not null then
+            _has_limits := (select s.has_limits from shares s where s.queue_id = request.queue_id);
+            if _has_limits and request.startable is not null then
                 _room := least(request.startable, request.max) - (request.max - remaining);
             end if;
             continue when _room <= 0 or request.queue_id = any (_drained);
@@ -1103,7 +1110,8 @@ comment on function claim is
     'leases.on_discard, an array that is null if no claim has one. A scan walks over dead rows '
     'at the beginning of its index until vacuum removes them. A caller that knows a position before which there is no live '
     'row passes it, and null otherwise: _from_priorities, _from_run_ats and _from_seqs in each queue, _from_due in waiting, '
-    '_from_expiry in leases. _workers has the worker of each claim, or null; _startable, the maximum number of jobs that it takes from a queue with limits, or null. '
+    '_from_expiry in leases. _workers has the worker of each claim, or null; _startable, the maximum number of jobs '
+    'that it takes from a queue with limits, or null. '
     'Returns a row for each leased job, with the number of its claim and the index from 0 of its '
     'queue in the arrays. The last row has claim -1, the time, the result of next_wakeup(), the discarded jobs of '
     'promote_and_expire(), and scan_us: the microseconds that next_wakeup() took, then those of each queue''s scan, or -1 '
@@ -1124,10 +1132,13 @@ set enable_nestloop = off set enable_hashjoin = on set jit = off set plan_cache_
 begin
     -- No nested loop: with many running jobs, it would look up each of their partitions.
     return query
-    with busy as materialized (
+    with live as materialized (
+        -- The order makes the plan begin at _lease_turn in leases_by_turn.
+        select l.partition from leases l
+        where l.queue_id = _queue_id and l.partition is not null and l.turn >= _lease_turn order by l.turn),
+    busy as materialized (
         select b.partition, sum(b.n)::bigint as running from (
-            select l.partition, count(*) as n from leases l
-            where l.queue_id = _queue_id and l.partition is not null and l.turn >= _lease_turn group by l.partition
+            select l.partition, count(*) as n from live l group by l.partition
             union all
             select '', _unadopted where _unadopted > 0) b
         group by b.partition),
@@ -1144,11 +1155,11 @@ end $$;
 comment on function least_loaded is
     'Returns the first _max partitions of a queue that may start a job, in the order in which they are served, with the number of '
     'their running jobs and of those that they may start. _unadopted: the number of leases without a partition. _lease_turn: the '
-    'least turn of the others. Reads all open '
-    'partitions and all leases of the queue.';
+    'lowest turn of the other leases. Reads all open partitions and all leases of the queue.';
 
 create or replace function deal(
-    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint, out names text[], out numbers integer[]
+    _queue_id integer, _max bigint, _now bigint, _without text[], _unadopted bigint, _lease_turn bigint,
+    out names text[], out numbers integer[]
 )
 language plpgsql
 set search_path from current set enable_seqscan = off set enable_bitmapscan = off
@@ -1189,7 +1200,7 @@ begin
 end $$;
 comment on function deal is
     'Returns which partitions of a queue start jobs at _now, at most _max: a name for each job, in order, and how many times it '
-    'has been named up to there. Partitions in _without start none. _unadopted: see least_loaded().';
+    'has been named up to there. Partitions in _without start none. _unadopted, _lease_turn: see least_loaded().';
 -- The jobs that are stored when others are discarded. `settle` and `expire` call this after they have ended a job.
 
 create or replace function store_on_discard(_seqs bigint[], _on_discards text[], _now bigint) returns void
@@ -1847,7 +1858,7 @@ begin
 end $$;
 comment on function note_ready is
     'Notes that the number of ready jobs of a partition has changed, if the queue is shared. _partition: null for jobs that name '
-    'none. _priority: that of a job whose run_at is _at.';
+    'none. _priority: that of the job; null if its run_at may be before _at.';
 
 create or replace function note_due(_queue_id integer, _partition text, _due bigint, _seq bigint) returns void
 language plpgsql
@@ -2552,7 +2563,8 @@ comment on function settle is
     'that have locked a unique key of a followup.';
 -- The shares of queues: how claims lock them, and how the changes of others are added to the partitions.
 --
--- `claim` calls `lock_shares`, then `fold` and `take_shares` for each shared queue.
+-- `claim` calls `lock_shares`, then `fold` and `take_shares` for each shared queue. Functions without settings run under the search path
+-- and the planner's options of `claim`.
 --
 -- Locks: a claim of a plain queue holds the queue's advisory lock shared, and a change of the limits of a queue holds it
 -- alone. So no claim that takes the queue for a plain one is under way once the queue has a limit, and each lease is counted.
@@ -2568,7 +2580,7 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     insert into shares (queue_id) values (_queue_id) on conflict (queue_id) do nothing;
-    -- No claim may raise lease_turn beyond the turn of these leases.
+    -- Until the leases below are committed, no claim raises lease_turn above their turn.
     perform from shares where queue_id = _queue_id for update;
     update leases set partition = '', turn = (select s.turn from shares s where s.queue_id = _queue_id) where ctid = any (array(
         select ctid from leases where queue_id = _queue_id and partition is null for update skip locked));
@@ -2635,12 +2647,13 @@ declare
     _may_open boolean;
     _is_wrong boolean;
 begin
-    select turn, first_xid, read_at <= _now - 10000000 into _turn, _first_xid, _is_full from shares where queue_id = _queue_id;
+    select turn, first_xid, read_at not between _now - 10000000 and _now
+    into _turn, _first_xid, _is_full from shares where queue_id = _queue_id;
     if _is_full then
-        -- A schema that was restored in another server has changes of lower transactions.
+        -- In a schema that was restored on another server, new changes may have lower transaction ids than old ones.
         _first_xid := '0';
     end if;
-    -- Before the changes are read: whatever an earlier transaction changed is among them.
+    -- Read before the changes: those of all earlier transactions are visible to the next statement.
     _next_xid := pg_snapshot_xmin(pg_current_snapshot());
     if exists (select from partition_changes where queue_id = _queue_id and xid >= _first_xid) then
         select * into _each from terms_of(_queue_id, 1, '');
@@ -2657,8 +2670,11 @@ begin
         before as materialized (
             -- The limit counts if the partition is new.
             select n.name, p.ready, p.turn, p.free_at,
-                -- A job may sort before those that were taken.
-                case when n.is_old or (n.priority, n.at) <= (p.from_priority, p.from_run_at) then 0 else p.read_at end as read_at,
+                -- None of the new jobs may sort before the position.
+                case when n.is_old then 0 else p.read_at end as read_at,
+                case when c.is_lower then n.priority else p.from_priority end as from_priority,
+                case when c.is_lower then n.at else p.from_run_at end as from_run_at,
+                case when c.is_lower then 0 else p.from_seq end as from_seq,
                 n.ready as change, n.hold, n.places, n.changes, n.sums,
                 case when l.is_found then l.max_running else _each.max_running end as max_running,
                 case when l.is_found then l.rate_interval else _each.rate_interval end as rate_interval,
@@ -2672,6 +2688,8 @@ begin
                 from ordered o group by o.partition) n
                 left join lateral (
                     select * from partitions p where p.queue_id = _queue_id and p.name = n.name limit 1) p on true
+                cross join lateral (
+                    select (n.priority, n.at) <= (p.from_priority, p.from_run_at) as is_lower) c
                 left join lateral (
                     select * from terms_of(_queue_id, 2, n.name) where _has_own and p.name is null) l on true),
         after as (
@@ -2683,13 +2701,15 @@ begin
             from before b),
         stored as (
             insert into partitions (
-                queue_id, name, ready, turn, free_at, is_parked, max_running, rate_interval, rate_burst, weight, read_at)
+                queue_id, name, ready, turn, free_at, is_parked, max_running, rate_interval, rate_burst, weight, read_at,
+                from_priority, from_run_at, from_seq)
             select _queue_id, a.name, coalesce(a.ready, 0) + a.change, coalesce(_turn + a.turned, a.turn, 0), a.new_free_at,
                 a.new_free_at > _now, a.max_running, a.rate_interval, a.rate_burst, a.weight,
-                coalesce(a.read_at, 0)
+                coalesce(a.read_at, 0), coalesce(a.from_priority, 0), coalesce(a.from_run_at, 0), coalesce(a.from_seq, 0)
             from after a
             on conflict (queue_id, name) do update set ready = excluded.ready, turn = excluded.turn, free_at = excluded.free_at,
-                is_parked = excluded.is_parked, read_at = excluded.read_at
+                is_parked = excluded.is_parked, read_at = excluded.read_at, from_priority = excluded.from_priority,
+                from_run_at = excluded.from_run_at, from_seq = excluded.from_seq
             returning turn, ready, is_parked)
         select (select count(*) from ordered), (select min(s.turn) from stored s where s.ready > 0 and not s.is_parked)
         into _count, _opened;
@@ -2702,9 +2722,7 @@ begin
     end if;
     select exists (
             select from partitions p where p.queue_id = _queue_id and p.ready > 0 and p.is_parked and p.free_at <= _now),
-        -- A push that began before the queue became shared has noted nothing.
-        exists (select from partitions p where p.queue_id = _queue_id and p.name = '' and p.ready <= 0)
-            and exists (select from ready r where r.queue_id = _queue_id and r.partition = '')
+        is_count_wrong(_queue_id, _now)
     into _may_open, _is_wrong;
     if _may_open then
         with opened as (
@@ -2721,6 +2739,21 @@ end $$;
 comment on function fold is
     'Adds changes of a queue to its partitions, at most 10,000, and opens the partitions whose instants have come. Returns whether '
     'there may be more changes. The caller has locked the queue''s row of shares.';
+
+create or replace function is_count_wrong(_queue_id integer, _now bigint) returns boolean
+language plpgsql as $$
+begin
+    return exists (
+        select from partitions p
+        where p.queue_id = _queue_id and p.name = '' and p.ready <= 0
+            and (select true from ready r where r.queue_id = p.queue_id and r.partition = '' and (r.priority, r.run_at, r.seq) >= (
+                case when p.read_at between _now - 10000000 and _now then p.from_priority else -2147483648 end,
+                case when p.read_at between _now - 10000000 and _now then p.from_run_at else -9223372036854775808 end, p.from_seq)
+                limit 1));
+end $$;
+comment on function is_count_wrong is
+    'Returns whether there are ready jobs that name no partition, although the count is zero: a push that began before the queue became '
+    'shared has noted nothing.';
 
 create or replace function count_again(_queue_id integer) returns void
 language plpgsql
@@ -2857,11 +2890,15 @@ comment on function summary is
 -- running job.
 -- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
 --
--- The leases of a partition are compared with `_lease_turn` as a row, so that no plan reads them by `leases_by_turn`.
+-- No lease with a partition has a lower turn than `_lease_turn`. Conditions on the leases of a partition p have the form
+-- `partition <= p and (partition, turn) >= (p, _lease_turn)`: a scan of `leases_by_partition` begins at that position, and no other index
+-- serves. With `partition = p`, the scan would begin at the first entry of the partition.
+--
+-- These functions run under the search path and the planner's options of `claim`. A function that sets them itself takes 10 µs longer.
 
 create or replace function take_idle(
     _queue_id integer, _turn bigint, _first_turn bigint, _max bigint, _now bigint, _without text[], _unadopted bigint,
-    _lease_turn bigint, out seqs bigint[], out short text[]
+    _lease_turn bigint, out seqs bigint[], out short text[], out unread text[]
 )
 language plpgsql as $$
 begin
@@ -2872,7 +2909,7 @@ begin
         where p.queue_id = _queue_id and p.ready > 0 and not p.is_parked and p.turn >= _first_turn
             and p.max_running is distinct from 0 and p.name <> all (_without) and (p.name <> '' or _unadopted = 0)
             and (select true from leases l
-                where l.queue_id = _queue_id and l.partition = p.name and (l.partition, l.turn) >= (p.name, _lease_turn)
+                where l.queue_id = _queue_id and l.partition <= p.name and (l.partition, l.turn) >= (p.name, _lease_turn)
                 limit 1) is null
         order by p.turn limit _max),
     heads as materialized (
@@ -2898,15 +2935,18 @@ begin
         from (select count(h.seq) as n from heads h) h
         where s.queue_id = _queue_id and h.n > 0)
     select array_agg(h.seq order by h.place) filter (where h.seq is not null),
-        array_agg(h.name order by h.place) filter (where h.seq is null)
-    into seqs, short from heads h;
+        array_agg(h.name order by h.place) filter (where h.seq is null and h.is_full),
+        array_agg(h.name order by h.place) filter (where h.seq is null and not h.is_full)
+    into seqs, short, unread from heads h;
 end $$;
 comment on function take_idle is
     'Takes one job from each of the _max partitions without running jobs that have the least turns. Takes nothing if there are fewer. A '
-    'second job of a partition would have a greater load. Returns the same as take_ready(). _without, _unadopted: see deal().';
+    'second job of a partition would have a greater load. Returns the same as take_ready(). _without, _unadopted, '
+    '_lease_turn: see deal().';
 
 create or replace function take_ready(
-    _queue_id integer, _now bigint, _names text[], _numbers integer[], _lease_turn bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _now bigint, _names text[], _numbers integer[], _lease_turn bigint, out seqs bigint[],
+    out short text[], out unread text[]
 )
 language plpgsql as $$
 begin
@@ -2930,7 +2970,7 @@ begin
         from found f),
     gone as (delete from ready where ctid = any (array(select f.row_id from found f))),
     taken as materialized (
-        -- None of the jobs that are left sorts before the least values.
+        -- The least values are a position before which none of the remaining jobs sorts.
         select p.id, p.name, p.n as wanted, p.is_full, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last,
             min(p.priority) as priority, min(p.run_at) as run_at, min(p.seq) as seq
         from placed p group by p.id, p.name, p.n, p.is_full),
@@ -2948,26 +2988,30 @@ begin
         from (select sum(t.n)::bigint as n from taken t) t
         where s.queue_id = _queue_id and t.n > 0)
     select (select array_agg(p.seq order by p.place) from placed p where p.seq is not null),
-        array_agg(t.name) filter (where t.n < t.wanted)
-    into seqs, short from taken t;
+        array_agg(t.name) filter (where t.n < t.wanted and t.is_full),
+        array_agg(t.name) filter (where t.n < t.wanted and not t.is_full)
+    into seqs, short, unread from taken t;
 end $$;
 comment on function take_ready is
     'Deletes from ready the first jobs of these partitions, as deal() returns them, and counts their starts. Returns the jobs in order, '
-    'and the partitions in which fewer unlocked jobs were found than wanted.';
+    'and the partitions in which fewer unlocked jobs were found than wanted: short if all entries of the partition were read, otherwise '
+    'unread.';
 
 create or replace function take_sole(
-    _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, _lease_turn bigint, out seqs bigint[], out short text[]
+    _queue_id integer, _name text, _max bigint, _now bigint, _unadopted bigint, _lease_turn bigint, out seqs bigint[], out short text[],
+    out unread text[]
 )
 language plpgsql as $$
 declare
     _wanted bigint;
+    _is_full boolean;
 begin
     with sole as materialized (
         select p.ctid as id, p.read_at not between _now - 10000000 and _now as is_full, p.from_priority, p.from_run_at, p.from_seq,
             least(p.ready, _max, starts_available(_now, p.free_at, p.rate_interval, p.rate_burst),
                 case when p.max_running is not null then p.max_running - (
                     select count(*) from leases l
-                    where l.queue_id = _queue_id and l.partition = p.name and (l.partition, l.turn) >= (p.name, _lease_turn))
+                    where l.queue_id = _queue_id and l.partition <= p.name and (l.partition, l.turn) >= (p.name, _lease_turn))
                     - case when p.name = '' then _unadopted else 0 end end) as room
         from partitions p where p.queue_id = _queue_id and p.name = _name),
     found as materialized (
@@ -2986,17 +3030,23 @@ begin
             read_at = case when s.is_full then _now else p.read_at end,
             from_priority = f.priority, from_run_at = f.run_at, from_seq = f.seq
         from sole s,
-            -- None of the jobs that are left sorts before the least values.
-            (select count(*) as n, min(f.priority) as priority, min(f.run_at) as run_at, min(f.seq) as seq from found f) f, (select h.turn from shares h where h.queue_id = _queue_id) h
+            -- The least values are a position before which none of the remaining jobs sorts.
+            (select count(*) as n, min(f.priority) as priority, min(f.run_at) as run_at, min(f.seq) as seq from found f) f,
+            (select h.turn from shares h where h.queue_id = _queue_id) h
         where p.ctid = s.id and f.n > 0),
     counted as (
         update shares h set turn = h.turn + f.n, lease_turn = _lease_turn,
             free_at = free_after(_now, h.free_at, h.rate_interval, h.rate_burst, f.n)
         from (select count(*) as n from found) f
         where h.queue_id = _queue_id and f.n > 0)
-    select array_agg(f.seq order by f.priority, f.run_at, f.seq), (select s.room from sole s) into seqs, _wanted from found f;
-    if coalesce(cardinality(seqs), 0) < _wanted then
+    select array_agg(f.seq order by f.priority, f.run_at, f.seq), (select s.room from sole s), (select s.is_full from sole s)
+    into seqs, _wanted, _is_full from found f;
+    if coalesce(cardinality(seqs), 0) >= _wanted then
+        return;
+    elsif _is_full then
         short := array[_name];
+    else
+        unread := array[_name];
     end if;
 end $$;
 comment on function take_sole is
@@ -3014,8 +3064,10 @@ declare
     _room bigint;
     _names text[];
     _numbers integer[];
+    _unread text[];
 begin
     loop
+        _unread := null;
         select s.*, o.names as open, o.first_turn as open_turn, coalesce((
                 select l.turn from leases l
                 where l.queue_id = s.queue_id and l.partition is not null and l.turn >= s.lease_turn
@@ -3034,8 +3086,9 @@ begin
         _room := least(_max, starts_available(_now, _share.free_at, _share.rate_interval, _share.rate_burst));
         if _share.max_running is not null and _room > 0 then
             _room := least(_room, _share.max_running - _unadopted
-                - (select count(*) from leases
-                    where queue_id = _queue_id and partition is not null and turn >= _share.least_lease_turn));
+                - (select count(*) from (
+                    select from leases
+                    where queue_id = _queue_id and partition is not null and turn >= _share.least_lease_turn order by turn) l));
         end if;
         is_over := _room <= 0;
         exit when is_over;
@@ -3044,36 +3097,38 @@ begin
             update shares set first_turn = coalesce(_share.open_turn, turn) where queue_id = _queue_id;
         end if;
         if cardinality(_share.open) = 1 then
-            select t.seqs, t.short into seqs, short from take_sole(
+            select t.seqs, t.short, t.unread into seqs, short, _unread from take_sole(
                 _queue_id, _share.open[1], _room, _now, _unadopted, _share.least_lease_turn) t;
         elsif cardinality(_share.open) > 1 then
-            select t.seqs, t.short into seqs, short from take_idle(
+            select t.seqs, t.short, t.unread into seqs, short, _unread from take_idle(
                 _queue_id, _share.turn, _share.first_turn, _room, _now, _without, _unadopted, _share.least_lease_turn) t;
-            if seqs is null and short is null then
+            if seqs is null and short is null and _unread is null then
                 select d.names, d.numbers into _names, _numbers from deal(
                     _queue_id, _room, _now, _without, _unadopted, _share.least_lease_turn) d;
                 if _names is not null then
-                    select t.seqs, t.short into seqs, short from take_ready(
+                    select t.seqs, t.short, t.unread into seqs, short, _unread from take_ready(
                         _queue_id, _now, _names, _numbers, _share.least_lease_turn) t;
                 end if;
             end if;
         end if;
-        if short is not null then
-            -- A transaction may have had a job locked, and have ended without a change.
-            update partitions set read_at = 0 where queue_id = _queue_id and name = any (short);
+        if _unread is not null then
+            -- A job that was locked earlier may sort before the position. By row ids, as in take_ready().
+            update partitions set read_at = 0 where ctid = any (array(
+                select p.id from unnest(_unread) u (name) cross join lateral (
+                    select p.ctid as id from partitions p where p.queue_id = _queue_id and p.name = u.name limit 1) p));
         end if;
         if '' = any (short) then
             perform count_again(_queue_id);
         end if;
         -- While changes are left, there may be more jobs to start.
-        is_over := short is null and coalesce(cardinality(seqs), 0) < _max and not fold(_queue_id, _now);
+        is_over := short is null and _unread is null and coalesce(cardinality(seqs), 0) < _max and not fold(_queue_id, _now);
         exit when is_over or seqs is not null or short is not null;
     end loop;
 end $$;
 comment on function take_shares is
     'Takes at most _max jobs of a shared queue, from partitions other than _without, and returns them in order; null for none. The '
     'caller leases them before the next call, so that they count as running. Also returns the partitions in which it found fewer unlocked '
-    'jobs than it wanted, which the next call leaves out, and whether there is nothing more to take.';
+    'jobs than it wanted although it read all entries, which the next call leaves out, and whether there is nothing more to take.';
 
 create or replace function next_start(_queue_ids integer[], _now bigint) returns bigint
 language plpgsql as $$
@@ -3099,7 +3154,7 @@ comment on function next_start is
 -- The clock, and what happens when time passes.
 --
 -- `claim` first calls `promote_and_expire`, so a job becomes ready when a worker next claims. `next_wakeup` returns when the
--- next claim is worthwhile.
+-- next claim is worthwhile. `next_wakeup` runs under the search path and the planner's options of `claim`.
 --
 -- The functions that change jobs join a set of rows `s` to a table `t` by `t.x = any (array[s.x])`, not by `t.x = s.x`. After a
 -- vacuum of an empty table, the planner expects one row in that table, however many rows it has soon. With `t.x = s.x`, the plan
