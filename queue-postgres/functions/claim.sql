@@ -57,7 +57,7 @@ begin
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
     if _is_locked then
-        -- `fold` is called only if there are changes, a partition to open or to count again, or a full read is due.
+        -- `fold` is called only if there are changes, a partition is to be opened or counted again, or a full read is due.
         perform fold(q.id, _now) from queues q join shares s on s.queue_id = q.id
         where q.id = any (_shared) and not q.paused and (
             s.read_at not between _now - 10000000 and _now
@@ -93,7 +93,7 @@ begin
             _now := clock();
             perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
         end if;
-        -- It was created after the first statement, so neither its share nor its advisory lock is held.
+        -- The queue was created after the first statement, so this claim holds neither its share nor its advisory lock.
         continue when not request.queue_id = any (_seen || _shared);
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         if request.queue_id = any (_shared) then

@@ -17,7 +17,7 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     insert into shares (queue_id) values (_queue_id) on conflict (queue_id) do nothing;
-    -- Until the leases below are committed, no claim raises lease_turn above their turn.
+    -- This lock keeps claims from raising lease_turn above the turn of the leases below until these are committed.
     perform from shares where queue_id = _queue_id for update;
     update leases set partition = '', turn = (select s.turn from shares s where s.queue_id = _queue_id) where ctid = any (array(
         select ctid from leases where queue_id = _queue_id and partition is null for update skip locked));
@@ -49,7 +49,9 @@ begin
         loop
             -- Claims that take it for a plain queue end first.
             perform pg_advisory_xact_lock(share_lock(_id));
-            perform adopt(_id);
+            if not exists (select from shares where queue_id = _id) then
+                perform adopt(_id);
+            end if;
         end loop;
     end if;
     select coalesce(array_agg(l.queue_id), '{}'), bool_and(l.is_adopted) into _locked, _are_adopted from (
@@ -90,7 +92,7 @@ begin
         -- In a schema that was restored on another server, new changes may have lower transaction ids than old ones.
         _first_xid := '0';
     end if;
-    -- Read before the changes: those of all earlier transactions are visible to the next statement.
+    -- Read before the changes, so that the next statement sees all changes of transactions with lower ids.
     _next_xid := pg_snapshot_xmin(pg_current_snapshot());
     if exists (select from partition_changes where queue_id = _queue_id and xid >= _first_xid) then
         select * into _each from terms_of(_queue_id, 1, '');
@@ -107,7 +109,7 @@ begin
         before as materialized (
             -- The limit counts if the partition is new.
             select n.name, p.ready, p.turn, p.free_at,
-                -- None of the new jobs may sort before the position.
+                -- If a new job can sort before the position, the next scan reads all entries, or the position is lowered.
                 case when n.is_old then 0 else p.read_at end as read_at,
                 case when c.is_lower then n.priority else p.from_priority end as from_priority,
                 case when c.is_lower then n.at else p.from_run_at end as from_run_at,

@@ -6,8 +6,8 @@
 -- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
 --
 -- No lease with a partition has a lower turn than `_lease_turn`. Conditions on the leases of a partition p have the form
--- `partition <= p and (partition, turn) >= (p, _lease_turn)`: a scan of `leases_by_partition` begins at that position, and no other index
--- serves. With `partition = p`, the scan would begin at the first entry of the partition.
+-- `partition <= p and (partition, turn) >= (p, _lease_turn)`: a scan of `leases_by_partition` begins at that position.
+-- With `partition = p`, it would begin at the first entry of the partition.
 --
 -- These functions run under the search path and the planner's options of `claim`. A function that sets them itself takes 10 µs longer.
 
@@ -85,7 +85,7 @@ begin
         from found f),
     gone as (delete from ready where ctid = any (array(select f.row_id from found f))),
     taken as materialized (
-        -- The least values are a position before which none of the remaining jobs sorts.
+        -- No remaining job sorts before the least values, apart from locked ones.
         select p.id, p.name, p.n as wanted, p.is_full, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last,
             min(p.priority) as priority, min(p.run_at) as run_at, min(p.seq) as seq
         from placed p group by p.id, p.name, p.n, p.is_full),
@@ -145,7 +145,7 @@ begin
             read_at = case when s.is_full then _now else p.read_at end,
             from_priority = f.priority, from_run_at = f.run_at, from_seq = f.seq
         from sole s,
-            -- The least values are a position before which none of the remaining jobs sorts.
+            -- No remaining job sorts before the least values, apart from locked ones.
             (select count(*) as n, min(f.priority) as priority, min(f.run_at) as run_at, min(f.seq) as seq from found f) f,
             (select h.turn from shares h where h.queue_id = _queue_id) h
         where p.ctid = s.id and f.n > 0),
@@ -195,6 +195,9 @@ begin
                     and p.name <> all (_without)
                 order by p.turn limit 2) l) o
         where s.queue_id = _queue_id;
+        if _share.least_lease_turn > _share.lease_turn + 100 then
+            update shares set lease_turn = _share.least_lease_turn where queue_id = _queue_id;
+        end if;
         if not _share.is_adopted then
             _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
         end if;

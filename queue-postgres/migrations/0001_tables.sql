@@ -216,7 +216,8 @@ comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on column leases.partition is
     'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
-comment on column leases.turn is 'When a claim of a shared queue took the job, or when the queue became shared, in the numbers of shares.turn. Zero before that.';
+comment on column leases.turn is
+    'When a claim of a shared queue took the job, or when the queue became shared, in the numbers of shares.turn. Zero before that.';
 comment on index leases_expiry is 'Finds expired leases.';
 comment on index leases_by_partition is 'Counts the running jobs of a partition.';
 comment on index leases_by_turn is 'Counts the running jobs of a shared queue, and finds the one that was taken first.';

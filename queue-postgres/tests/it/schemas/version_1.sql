@@ -216,7 +216,8 @@ comment on column leases.progress_note is 'The job''s note on its progress.';
 comment on column leases.on_discard is 'Copy of jobs.on_discard, otherwise the default of the worker, if it has one.';
 comment on column leases.partition is
     'Copy of jobs.partition, or the empty text; null if the queue was not shared yet when the job was claimed.';
-comment on column leases.turn is 'When a claim of a shared queue took the job, or when the queue became shared, in the numbers of shares.turn. Zero before that.';
+comment on column leases.turn is
+    'When a claim of a shared queue took the job, or when the queue became shared, in the numbers of shares.turn. Zero before that.';
 comment on index leases_expiry is 'Finds expired leases.';
 comment on index leases_by_partition is 'Counts the running jobs of a partition.';
 comment on index leases_by_turn is 'Counts the running jobs of a shared queue, and finds the one that was taken first.';
@@ -979,7 +980,7 @@ begin
         _discarded := promote_and_expire(_now, _from_due, _from_expiry);
     end if;
     if _is_locked then
-        -- `fold` is called only if there are changes, a partition to open or to count again, or a full read is due.
+        -- `fold` is called only if there are changes, a partition is to be opened or counted again, or a full read is due.
         perform fold(q.id, _now) from queues q join shares s on s.queue_id = q.id
         where q.id = any (_shared) and not q.paused and (
             s.read_at not between _now - 10000000 and _now
@@ -1015,7 +1016,7 @@ begin
             _now := clock();
             perform fold(q.id, _now) from queues q where q.id = any (_shared) and not q.paused;
         end if;
-        -- It was created after the first statement, so neither its share nor its advisory lock is held.
+        -- The queue was created after the first statement, so this claim holds neither its share nor its advisory lock.
         continue when not request.queue_id = any (_seen || _shared);
         _expires_at := _now + least(request.length, 9223372036854775807 - _now);
         if request.queue_id = any (_shared) then
@@ -2580,7 +2581,7 @@ set search_path from current set enable_seqscan = off set enable_bitmapscan = of
 set enable_hashjoin = off set enable_mergejoin = off set jit = off as $$
 begin
     insert into shares (queue_id) values (_queue_id) on conflict (queue_id) do nothing;
-    -- Until the leases below are committed, no claim raises lease_turn above their turn.
+    -- This lock keeps claims from raising lease_turn above the turn of the leases below until these are committed.
     perform from shares where queue_id = _queue_id for update;
     update leases set partition = '', turn = (select s.turn from shares s where s.queue_id = _queue_id) where ctid = any (array(
         select ctid from leases where queue_id = _queue_id and partition is null for update skip locked));
@@ -2612,7 +2613,9 @@ begin
         loop
             -- Claims that take it for a plain queue end first.
             perform pg_advisory_xact_lock(share_lock(_id));
-            perform adopt(_id);
+            if not exists (select from shares where queue_id = _id) then
+                perform adopt(_id);
+            end if;
         end loop;
     end if;
     select coalesce(array_agg(l.queue_id), '{}'), bool_and(l.is_adopted) into _locked, _are_adopted from (
@@ -2653,7 +2656,7 @@ begin
         -- In a schema that was restored on another server, new changes may have lower transaction ids than old ones.
         _first_xid := '0';
     end if;
-    -- Read before the changes: those of all earlier transactions are visible to the next statement.
+    -- Read before the changes, so that the next statement sees all changes of transactions with lower ids.
     _next_xid := pg_snapshot_xmin(pg_current_snapshot());
     if exists (select from partition_changes where queue_id = _queue_id and xid >= _first_xid) then
         select * into _each from terms_of(_queue_id, 1, '');
@@ -2670,7 +2673,7 @@ begin
         before as materialized (
             -- The limit counts if the partition is new.
             select n.name, p.ready, p.turn, p.free_at,
-                -- None of the new jobs may sort before the position.
+                -- If a new job can sort before the position, the next scan reads all entries, or the position is lowered.
                 case when n.is_old then 0 else p.read_at end as read_at,
                 case when c.is_lower then n.priority else p.from_priority end as from_priority,
                 case when c.is_lower then n.at else p.from_run_at end as from_run_at,
@@ -2891,8 +2894,8 @@ comment on function summary is
 -- Otherwise `deal` chooses and `take_ready` takes. The caller of these functions has locked the queue's row of `shares`.
 --
 -- No lease with a partition has a lower turn than `_lease_turn`. Conditions on the leases of a partition p have the form
--- `partition <= p and (partition, turn) >= (p, _lease_turn)`: a scan of `leases_by_partition` begins at that position, and no other index
--- serves. With `partition = p`, the scan would begin at the first entry of the partition.
+-- `partition <= p and (partition, turn) >= (p, _lease_turn)`: a scan of `leases_by_partition` begins at that position.
+-- With `partition = p`, it would begin at the first entry of the partition.
 --
 -- These functions run under the search path and the planner's options of `claim`. A function that sets them itself takes 10 µs longer.
 
@@ -2970,7 +2973,7 @@ begin
         from found f),
     gone as (delete from ready where ctid = any (array(select f.row_id from found f))),
     taken as materialized (
-        -- The least values are a position before which none of the remaining jobs sorts.
+        -- No remaining job sorts before the least values, apart from locked ones.
         select p.id, p.name, p.n as wanted, p.is_full, count(p.seq) as n, max(p.place) filter (where p.seq is not null) as last,
             min(p.priority) as priority, min(p.run_at) as run_at, min(p.seq) as seq
         from placed p group by p.id, p.name, p.n, p.is_full),
@@ -3030,7 +3033,7 @@ begin
             read_at = case when s.is_full then _now else p.read_at end,
             from_priority = f.priority, from_run_at = f.run_at, from_seq = f.seq
         from sole s,
-            -- The least values are a position before which none of the remaining jobs sorts.
+            -- No remaining job sorts before the least values, apart from locked ones.
             (select count(*) as n, min(f.priority) as priority, min(f.run_at) as run_at, min(f.seq) as seq from found f) f,
             (select h.turn from shares h where h.queue_id = _queue_id) h
         where p.ctid = s.id and f.n > 0),
@@ -3080,6 +3083,9 @@ begin
                     and p.name <> all (_without)
                 order by p.turn limit 2) l) o
         where s.queue_id = _queue_id;
+        if _share.least_lease_turn > _share.lease_turn + 100 then
+            update shares set lease_turn = _share.least_lease_turn where queue_id = _queue_id;
+        end if;
         if not _share.is_adopted then
             _unadopted := (select count(*) from leases where queue_id = _queue_id and partition is null);
         end if;
